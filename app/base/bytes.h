@@ -1,0 +1,65 @@
+/*
+ * Views and buffers: compare, append, slice.
+ *
+ * Ownership: nothing here allocates; buffers are the caller's. Blocking: none.
+ * Failure: an append that does not fit leaves the buffer unchanged and says STATUS_TOO_LARGE; a writer may append
+ *   many times and look once, because a failed append also sets `size` past no bound: see buffer_failed().
+ * Limits: sizes below 2^31.
+ */
+#ifndef JETON_BASE_BYTES_H
+#define JETON_BASE_BYTES_H
+
+#include "platform/types.h"
+
+/* A view of a string literal, without its NUL. */
+#define BYTES_LITERAL(text) ((struct bytes){(const uint8_t *)("" text), sizeof(text) - 1})
+
+/* A view of a NUL-terminated string. */
+struct bytes bytes_of_string(const char *text);
+
+/* A view of memory. */
+struct bytes bytes_of(const void *data, size_t size);
+
+/* Equality; not for secrets. */
+bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_equal_string(struct bytes a, const char *text);
+
+/* Equality without regard to ASCII case (HTTP tokens). */
+bool bytes_equal_ignoring_case(struct bytes a, struct bytes b);
+
+/* Equality in time that depends on `size` only. For secrets and MACs. */
+bool bytes_equal_constant_time(const void *a, const void *b, size_t size);
+
+/* True if `a` begins with `prefix`. */
+bool bytes_starts_with(struct bytes a, struct bytes prefix);
+
+/* The part of `a` from `offset`, `size` bytes, both cut to what there is. */
+struct bytes bytes_slice(struct bytes a, size_t offset, size_t size);
+
+/* Index of the first `byte` in `a`, or a.size. */
+size_t bytes_find(struct bytes a, uint8_t byte);
+
+/* Without leading and trailing spaces and tabs (RFC 9110 OWS). */
+struct bytes bytes_trim(struct bytes a);
+
+/* Decimal digits only, no sign, no overflow: STATUS_INVALID otherwise (also for empty). */
+enum status bytes_to_u64(struct bytes text, uint64_t *value) MUST_USE;
+
+/* Overwrite memory in a way that the compiler keeps. For secrets. */
+void bytes_wipe(void *data, size_t size);
+
+/* A buffer over `capacity` bytes at `data`, empty. */
+struct buffer buffer_over(void *data, size_t capacity);
+
+/* What the buffer holds. */
+struct bytes buffer_view(const struct buffer *buffer);
+
+/* Append; after the first append that did not fit nothing more is appended and buffer_failed() is true
+ * (`capacity` is then 0 and `size` stays: the state of failure). */
+void buffer_append(struct buffer *buffer, struct bytes bytes);
+void buffer_append_string(struct buffer *buffer, const char *text);
+void buffer_append_byte(struct buffer *buffer, uint8_t byte);
+void buffer_append_u64(struct buffer *buffer, uint64_t value);
+bool buffer_failed(const struct buffer *buffer);
+
+#endif
