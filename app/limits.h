@@ -5,6 +5,7 @@
  */
 #ifndef JETON_LIMITS_H
 #define JETON_LIMITS_H
+#include <assert.h>
 
 /* ---- base ---- */
 #define LOG_LINE_MAX_BYTES   512
@@ -22,5 +23,8 @@
 /* ---- json ---- */
 #define JSON_DEPTH_MAX      32
 #define JSON_TEXT_MAX_BYTES HTTP_BODY_MAX_BYTES
+
+/* ---- store ---- */
+#define STORE_RECORD_MAX_BYTES 20480 /* a tenant with the largest policy: one body and its frame */
 
 #endif

@@ -1,0 +1,106 @@
+/*
+ * The sealed, append-only log over platform/flash.h: records in, records out at the next boot. FORMAT.md beside this
+ * file is the byte-exact format.
+ *
+ * Model. The owner (service/) keeps all state in RAM. For each entity the log holds at least one *full* record (its
+ * whole state at some time) and *delta* records after it. Records are gathered into a frame; store_flush() seals,
+ * programs and syncs the frame: that is the group commit. The log is a ring of segments: compaction takes the oldest
+ * segment, hands each record of it to owner->relocate, which appends the entity's *current* full state again if the
+ * segment held its newest full record; then the segment is erased. Deltas of the oldest segment are never needed: their
+ * entity's full record is in a newer one by then. So an owner must remember, per entity, the segment of its newest full
+ * record, as store_append returned it or replay told it.
+ *
+ * Ownership: one store; payloads are copied on append; views given to callbacks live during the call.
+ * Blocking: store_flush waits for the device; store_step works at most about `budget_us`; the rest is RAM only.
+ * Failure: STATUS_FULL (issuing only, until compaction or expiry makes room), STATUS_READ_ONLY after the device failed
+ *   for good (reads go on), and at open the statuses below with a sentence for the operator. What a failed or cut
+ *   flush was to write is not there after a reboot, or there whole, frame by frame in order.
+ * Limits: record payload <= STORE_RECORD_MAX_BYTES.
+ */
+#ifndef JETON_STORE_STORE_H
+#define JETON_STORE_STORE_H
+
+#include "base/bytes.h"
+#include "limits.h"
+
+struct store_record {
+    uint8_t type;      /* the owner's; 1..255 */
+    uint32_t segment;  /* sequence number of the segment that holds it */
+    int64_t written_s; /* wall clock when its frame was sealed */
+    struct bytes payload;
+};
+
+struct store_owner {
+    /* Replay, oldest first. A status other than OK ends store_open with STATUS_DAMAGED. */
+    enum status (*replay)(const struct store_record *record);
+    /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
+    enum status (*relocate)(const struct store_record *record);
+};
+
+/* What a record may use: issuing stops at the reserve, revoking, consuming and relocation do not. */
+enum store_class {
+    STORE_ISSUE,
+    STORE_ESSENTIAL
+};
+
+struct store_options {
+    struct store_owner owner;
+    struct bytes
+        device_secret; /* wraps the device key; empty: a random one kept in the flash's own reserved block */
+};
+
+/* Open the flash: replay a log, or format a *blank* flash (every byte erased in the header blocks and no record
+ * anywhere). STATUS_NOT_FOUND no flash; STATUS_FOREIGN not a Jeton flash, another version, or the wrong device secret;
+ * STATUS_DAMAGED a hole or a contradiction; STATUS_IO. In these cases store_sentence() says what to do, and nothing was
+ * written. `formatted` tells a first boot. Memory comes from `scratch`-less static buffers sized by limits.h. */
+enum status store_open(const struct store_options *options, bool *formatted) MUST_USE;
+
+/* Why open failed or why the store is read-only, and what to do: one line for the console. */
+const char *store_sentence(void);
+
+/* A key for one purpose, derived from the device key. Valid after open. */
+void store_derive_key(const char *label, uint8_t out[32]);
+
+/* Put a record into the open frame. `segment` (may be NULL) gets the segment that will hold it. Nothing is durable
+ * before the next store_flush. */
+enum status store_append(enum store_class class, uint8_t type, struct bytes payload,
+                         uint32_t *segment) MUST_USE;
+
+/* Would an append of a record of `payload_bytes` be taken? For checks before work. */
+bool store_has_room(enum store_class class, size_t payload_bytes);
+
+/* Positions count appended records. A response that depends on position p may leave when store_durable() >= p. */
+uint64_t store_newest(void);
+uint64_t store_durable(void);
+
+/* Seal, program and sync what was appended; nothing to do is STATUS_OK at once. After STATUS_IO or STATUS_READ_ONLY what
+ * is above store_durable() will never be durable: its responses become 503. `now_s` is 0 while the clock is unknown. */
+enum status store_flush(int64_t now_s) MUST_USE;
+
+/* Background work when the loop has time: compaction, wear, the idle mark (a small frame that confirms the tail and
+ * carries the time once the log has been quiet). Bounded by `budget_us`. True if there is more to do. */
+bool store_step(int64_t now_s, uint32_t budget_us);
+
+/* Newest wall clock time that the log has seen, 0 on a new one. The clock must not start below it. */
+int64_t store_newest_time_s(void);
+
+struct store_stats {
+    uint64_t capacity_bytes; /* for records, reserve not counted */
+    uint64_t used_bytes;     /* live and dead */
+    uint64_t live_bytes;     /* estimate from relocation needs */
+    uint64_t flush_count;
+    uint64_t record_count;
+    uint64_t programmed_bytes;
+    uint64_t erase_count;
+    uint64_t relocated_count;
+    uint32_t segment_count;
+    uint32_t bad_block_count;
+    bool read_only;
+    const char *device;
+};
+void store_stats(struct store_stats *stats);
+
+/* The owner tells sizes of full records that died, so that live_bytes stays true. */
+void store_forget(size_t payload_bytes);
+
+#endif
