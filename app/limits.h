@@ -27,4 +27,8 @@
 /* ---- store ---- */
 #define STORE_RECORD_MAX_BYTES 20480 /* a tenant with the largest policy: one body and its frame */
 
+/* ---- api ---- */
+#define API_BODY_MAX_BYTES                                                                                   \
+    (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
+
 #endif
