@@ -31,4 +31,27 @@
 #define API_BODY_MAX_BYTES                                                                                   \
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
 
+/* ---- token ---- */
+#define TOKEN_NAME_MAX_CODE_POINTS        255
+#define TOKEN_NAME_MAX_BYTES              (4 * TOKEN_NAME_MAX_CODE_POINTS)
+#define TOKEN_DESCRIPTION_MAX_CODE_POINTS 1024
+#define TOKEN_DESCRIPTION_MAX_BYTES       (4 * TOKEN_DESCRIPTION_MAX_CODE_POINTS)
+#define TOKEN_REASON_MAX_CODE_POINTS      255
+#define TOKEN_REASON_MAX_BYTES            (4 * TOKEN_REASON_MAX_CODE_POINTS)
+#define TOKEN_ACTIVE_PER_USER_MAX         10 /* family 1, per user and tenant */
+#define TOKEN_CIDRS_MAX                   16
+#define TOKEN_PAGE_MAX                    1000
+#define ACTION_NAME_MAX_BYTES             64
+#define ACTION_LIFE_DEFAULT_S             300
+#define ACTION_LIFE_MIN_S                 30
+#define ACTION_LIFE_MAX_S                 900
+#define IDEMPOTENCY_LIFE_S                86400
+#define IDEMPOTENCY_KEY_MAX_BYTES         255
+#define TENANT_NAME_MAX_BYTES             1020
+#define TENANT_POLICY_MAX_BYTES           16384
+#define USER_EMAIL_MAX_BYTES              254
+#define USER_TENANTS_MAX                  16
+#define USER_CAPABILITIES_MAX             32
+#define CAPABILITY_MAX_BYTES              64
+
 #endif

@@ -1,0 +1,275 @@
+/*
+ * The verbs: who is calling, issue, verify, consume, revoke, rotate, and the operator's. The only writer of the tables:
+ * every verb journals first (store_append) and changes the table after it, so that what a reader sees is in the log.
+ *
+ * Ownership: inputs are views of the request; outputs are the caller's structs. Blocking: none; durability is the
+ *   caller's business: an answer built after a verb, or after any read, depends on store_newest().
+ * Failure, for every writing verb unless it says otherwise:
+ *   STATUS_FULL       store or table full: issuing only; revoking, consuming and disabling go on
+ *   STATUS_READ_ONLY  the device failed
+ *   STATUS_NO_CLOCK   issuing while time is unknown
+ *   STATUS_NOT_FOUND  no such entity, or not one that this caller may know of (another tenant's)
+ * Limits: limits.h. Input texts are checked by the api layer for type; the service checks every bound again by assert.
+ */
+#ifndef JETON_SERVICE_SERVICE_H
+#define JETON_SERVICE_SERVICE_H
+
+#include "token/types.h"
+
+/* ---- start and time ---- */
+
+struct service_options {
+    void *table_memory; /* for tables and texts; the capacity follows from its size */
+    size_t table_bytes;
+    struct bytes device_secret;
+    struct bytes host_name; /* issuer of JWTs: https://<host_name> */
+};
+
+/* Open the store, replay it. Statuses of store_open. `first_boot` tells that the flash was blank. */
+enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
+
+struct service_root {
+    struct uuid tenant;
+    char client_id[CLIENT_ID_TEXT_BYTES + 1];
+    char client_secret[CLIENT_SECRET_TEXT_BYTES + 1]; /* wipe after showing */
+};
+/* First boot: make the first tenant and the root token. The caller flushes the store before it shows them. */
+enum status service_create_root(struct service_root *root) MUST_USE;
+
+/* The wall clock: platform's, never below the newest time in the log. False while unknown. service_now_s() is 0 then. */
+void service_clock_update(void);
+bool service_clock_known(void);
+bool service_clock_behind(void); /* the hardware clock was older than the log at boot */
+int64_t service_now_s(void);
+uint64_t service_now_ms(void); /* for UUIDv7 */
+
+/* One small secret or text kept in the log under a name (TLS key and certificate...). The view lives until the next
+ * set. STATUS_NOT_FOUND when never set. */
+#define SERVICE_SETTING_MAX_BYTES 2048
+enum status service_setting_get(const char *name, struct bytes *value) MUST_USE;
+enum status service_setting_set(const char *name, struct bytes value) MUST_USE;
+
+/* Work in the background: last-used times to the log, expired tokens out of the table. True if there is more. */
+bool service_step(uint32_t budget_us);
+
+/* ---- who calls ---- */
+
+enum caller_kind {
+    CALLER_NONE,
+    CALLER_USER,
+    CALLER_SERVICE
+};
+
+enum credential_kind {
+    CREDENTIAL_NONE,
+    CREDENTIAL_BASIC,       /* family 2 by Basic */
+    CREDENTIAL_JWT,         /* dz_ */
+    CREDENTIAL_ACCESS_TOKEN /* from /oauth/token, acts as a family-2 token */
+};
+
+struct caller {
+    enum caller_kind kind;
+    enum credential_kind credential;
+    uint32_t tenant_ref;
+    uint32_t user_ref;     /* CALLER_USER */
+    uint32_t token_ref;    /* the credential */
+    struct uuid principal; /* users/<uuid> or service-accounts/<uuid> */
+    uint8_t permissions;   /* CALLER_SERVICE */
+    bool is_root;
+    bool
+        tenant_suspended; /* the credential is good, its tenant is not: STATUS_DENIED for all but family 0's 409 */
+};
+
+/* Check an Authorization header. STATUS_OK and the caller, STATUS_DENIED for anything else (no header, malformed,
+ * unknown, revoked, expired, address not allowed, disabled user), in time that does not tell which. A suspended tenant
+ * is STATUS_CONFLICT with `caller` filled. */
+enum status service_authenticate(struct bytes authorization, const uint8_t peer_address[16],
+                                 struct caller *caller) MUST_USE;
+
+/* Does the caller hold this capability in its tenant? Service principals by their permissions (TRANSACT: consume and
+ * the commands; VIEW: introspect; root: admin), users by their grants. */
+bool service_has_capability(const struct caller *caller, struct bytes capability);
+
+/* Is the user a member of this tenant? */
+bool service_is_member(uint32_t user_ref, uint32_t tenant_ref);
+
+/* ---- idempotent creates ---- */
+
+struct idempotency {
+    struct bytes key;           /* data NULL: no Idempotency-Key */
+    uint8_t payload_digest[32]; /* of route and body */
+};
+/* A verb that takes one answers STATUS_CONFLICT when the key was used with another payload in the last 24 h, and gives
+ * the same result again (nothing new is written) for the same payload. Secrets are then derived, not random. */
+
+/* ---- family 2 ---- */
+
+struct platform_input {
+    uint32_t tenant_ref;
+    struct bytes name;
+    uint8_t permissions;
+    int64_t expires_s; /* 0: never */
+    const struct cidr *cidrs;
+    size_t cidr_count;
+};
+enum status service_create_platform(const struct caller *caller, const struct platform_input *input,
+                                    const struct idempotency *idempotency, struct token_view *token,
+                                    char client_secret[CLIENT_SECRET_TEXT_BYTES + 1]) MUST_USE;
+
+/* New secret; the old one works for overlap_s more (never beyond the token's life). STATUS_CONFLICT when revoked or
+ * expired. */
+enum status service_rotate(const struct caller *caller, const struct uuid *id, uint32_t overlap_s,
+                           const struct idempotency *idempotency, struct token_view *token,
+                           char client_secret[CLIENT_SECRET_TEXT_BYTES + 1]) MUST_USE;
+
+/* ---- family 1 ---- */
+
+struct jwt_input {
+    uint32_t tenant_ref;
+    uint32_t user_ref;
+    struct bytes name;
+    struct bytes description; /* data NULL: null */
+    uint32_t expires_in_days;
+};
+/* `text` gets dz_<jws>. STATUS_CONFLICT with *limit_reached at 10 active tokens. */
+enum status service_create_jwt(const struct caller *caller, const struct jwt_input *input,
+                               const struct idempotency *idempotency, struct token_view *token,
+                               struct buffer *text, bool *limit_reached) MUST_USE;
+
+/* ---- family 0 ---- */
+
+struct action_input {
+    struct bytes action; /* a known one */
+    uint8_t digest[32];
+    uint32_t life_s;
+};
+enum status service_create_action(const struct caller *caller, const struct action_input *input,
+                                  const struct idempotency *idempotency, struct token_view *token,
+                                  char text[ACTION_TOKEN_TEXT_BYTES + 1]) MUST_USE;
+
+enum consume_result {
+    CONSUME_OK,           /* now, or the same answer again for the same key */
+    CONSUME_UNKNOWN,      /* unknown, malformed, expired */
+    CONSUME_FORBIDDEN,    /* other actor, other tenant */
+    CONSUME_SPENT,        /* consumed or revoked before */
+    CONSUME_KEY_CONFLICT, /* Idempotency-Key reused with another payload */
+    CONSUME_MISMATCH      /* digest differs: action_token_digest_mismatch */
+};
+struct consume_input {
+    struct bytes token; /* text */
+    struct bytes actor; /* users/<uuid> as sent; for the gateway the caller itself */
+    struct bytes action;
+    uint8_t digest[32];
+};
+enum status service_consume(const struct caller *caller, const struct consume_input *input,
+                            const struct idempotency *idempotency, enum consume_result *result,
+                            struct token_view *token) MUST_USE;
+
+/* ---- all families ---- */
+
+/* Look up by id within a tenant (0: any) and family. */
+enum status service_find(uint32_t tenant_ref, enum token_family family, const struct uuid *id,
+                         struct token_view *token) MUST_USE;
+void service_view_token(uint32_t token_ref, struct token_view *token);
+
+/* Revoke. *already tells that it was. STATUS_DENIED for the root token. `reason` data NULL: none. */
+enum status service_revoke(const struct caller *caller, uint32_t token_ref, struct bytes reason,
+                           bool *already, struct token_view *token) MUST_USE;
+
+struct revocation_selector {
+    uint32_t tenant_ref;      /* 0: any */
+    uint32_t user_ref;        /* 0: any */
+    int family;               /* -1: any */
+    int64_t created_before_s; /* 0: any */
+    struct bytes reason;
+};
+/* Revoke all active tokens that match (never a root token); one journal record, at any n. */
+enum status service_revoke_many(const struct caller *caller, const struct revocation_selector *selector,
+                                uint64_t *revoked_count) MUST_USE;
+
+/* ---- lists ---- */
+
+enum token_sort {
+    TOKEN_SORT_CREATED,
+    TOKEN_SORT_NAME,
+    TOKEN_SORT_LAST_USED,
+    TOKEN_SORT_EXPIRES
+};
+
+struct token_query {
+    enum token_family family;
+    uint32_t tenant_ref;
+    uint32_t user_ref;        /* TOKEN_JWT */
+    bool include_revoked;     /* revoked, expired and deleted */
+    struct bytes name_filter; /* data NULL: all; else names that contain it */
+    enum token_sort sort;
+    bool descending;
+    bool backwards; /* the page before the position, in list order */
+    bool has_position;
+    struct uuid position_id; /* the page begins after this token (before it when backwards) ... */
+    int64_t position_key_s;  /* ... by its sort key when the cursor was made (stable under later changes) */
+    struct bytes position_name;
+};
+struct token_page {
+    uint32_t refs[TOKEN_PAGE_MAX];
+    size_t count;
+    bool has_more;  /* in the direction walked */
+    uint64_t total; /* of all that match, without position */
+};
+/* At most `limit` (<= TOKEN_PAGE_MAX) refs in list order. `page` is about 4 KiB: one static one is enough. */
+void service_list(const struct token_query *query, size_t limit, struct token_page *page);
+
+/* ---- operator ---- */
+
+enum status service_create_tenant(struct bytes name, const struct idempotency *idempotency,
+                                  struct tenant_view *tenant) MUST_USE;
+struct tenant_change {
+    struct bytes name;   /* data NULL: as it is */
+    int suspended;       /* -1: as it is */
+    struct bytes policy; /* data NULL: as it is; JSON object text, checked by the api */
+};
+enum status service_change_tenant(uint32_t tenant_ref, const struct tenant_change *change,
+                                  struct tenant_view *tenant) MUST_USE;
+enum status service_find_tenant(const struct uuid *id, uint32_t *tenant_ref) MUST_USE;
+void service_view_tenant(uint32_t tenant_ref, struct tenant_view *tenant);
+/* In creation order: the first tenant after `after_ref` (0: the first of all), 0 at the end. */
+uint32_t service_next_tenant(uint32_t after_ref);
+uint32_t service_tenant_count(void);
+
+struct user_input {
+    struct bytes email; /* data NULL in a change: as it is */
+    const uint32_t *tenant_refs;
+    size_t tenant_count;
+    bool has_tenants; /* false in a change: as they are */
+    const struct bytes *capabilities;
+    size_t capability_count;
+    bool has_capabilities;
+    int disabled; /* -1 as it is */
+};
+/* STATUS_CONFLICT: another user has this e-mail. */
+enum status service_create_user(const struct user_input *input, const struct idempotency *idempotency,
+                                struct user_view *user) MUST_USE;
+enum status service_change_user(uint32_t user_ref, const struct user_input *change,
+                                struct user_view *user) MUST_USE;
+enum status service_delete_user(uint32_t user_ref) MUST_USE;
+enum status service_find_user(const struct uuid *id, uint32_t *user_ref) MUST_USE;
+void service_view_user(uint32_t user_ref, struct user_view *user);
+uint32_t service_next_user(uint32_t after_ref);
+uint32_t service_user_count(void);
+
+/* ---- for health and metrics ---- */
+
+struct service_stats {
+    uint64_t tokens[3][4]; /* by family and state */
+    uint64_t token_count;
+    uint64_t token_capacity;
+    uint64_t text_used_bytes;
+    uint64_t text_capacity_bytes;
+    uint64_t collected_count; /* dropped from the table since boot */
+};
+void service_stats(struct service_stats *stats);
+
+/* A MAC for tamper-evident texts (cursors), by purpose. */
+void service_mac(const char *purpose, struct bytes text, uint8_t out[32]);
+
+#endif
