@@ -1,0 +1,187 @@
+# Jeton's build: one app, three platforms, no recursion. `make help` lists what it can do.
+#
+# What is built follows from what exists: app/*.c and app/*/*.c, the *.c and *.S of platform/<target>/, and one program
+# for each file with a main() in tests/unit/ and tests/sim/. A target is x86_64 (the image), linux (a process) or sim
+# (the tests, under sanitizers); it is chosen by what is linked, never by #if. Everything made lies in build/.
+#
+# Handy while another folder is being written: `make build/unit/test_store FOLDERS="base crypto store"` builds with only
+# these folders of app/.
+
+SHELL     := /bin/bash
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+CC      := gcc
+FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
+TARGETS := x86_64 linux sim
+
+# ---- what there is ----
+
+APP          := $(wildcard app/*.c) $(foreach folder,$(FOLDERS),$(wildcard app/$(folder)/*.c))
+IMAGE        := build/x86_64/jeton.elf
+LIBS         := mbedtls lwip cjson
+LIBS_x86_64  := $(LIBS) picolibc
+LIBS_linux   := $(LIBS)
+LIBS_sim     := $(LIBS)
+FETCHED      := $(patsubst %,build/third_party/%/.fetched,$(LIBS_x86_64))
+PROGRAMS     := $(shell grep -slw '^int main' tests/unit/*.c tests/sim/*.c)
+TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c))
+TESTS        := $(patsubst tests/%.c,build/%,$(PROGRAMS))
+
+include $(patsubst %,third_party/%/sources.mk,$(LIBS_x86_64))
+
+# ---- compiler flags ----
+
+WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef \
+    -Wvla -Wcast-qual -Wpointer-arith -Werror
+
+CFLAGS := -g -ffunction-sections -fdata-sections -fno-common
+
+CFLAGS_x86_64 := $(CFLAGS) -O2 -m64 -march=x86-64 -mno-red-zone -fno-pic -fno-pie -fno-stack-protector \
+    -fcf-protection=none -fno-asynchronous-unwind-tables \
+    -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix $(INCLUDES_picolibc)
+LDFLAGS_x86_64 := -nostdlib -static -no-pie -T platform/x86_64/link.ld -Wl,--gc-sections -Wl,--build-id=none \
+    -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
+LDLIBS_x86_64  := -lgcc
+
+CFLAGS_linux  := $(CFLAGS) -O2 -D_GNU_SOURCE
+LDFLAGS_linux := -Wl,--gc-sections
+
+CFLAGS_sim  := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+LDFLAGS_sim := -fsanitize=address,undefined
+LDLIBS_sim  := -lcmocka
+
+# A target may say more, for all of its files (CFLAGS_x86_64 += ...) or for one (FLAGS_platform/x86_64/trap.c := ...).
+-include $(patsubst %,platform/%/flags.mk,$(TARGETS))
+
+# Only these folders see a library's headers; anywhere else such an include does not build.
+SEES_app/json     := cjson
+SEES_app/crypto   := mbedtls
+SEES_app/net      := mbedtls lwip
+SEES_tests/unit   := $(LIBS)
+SEES_tests/sim    := $(LIBS)
+SEES_tests/support := $(LIBS)
+
+# The flags of one source file: ours by its folder, a library's by the library. Ours are found by "quoted" includes only, as
+# app/limits.h must not stand in for <limits.h>.
+folder_of  = $(patsubst %/,%,$(dir $1))
+library_of = $(word 2,$(subst /, ,$(patsubst build/%,%,$1)))
+own_flags  = -std=$(if $(filter app/%,$1),c17,gnu17) $(WARNINGS) -iquote . $(if $(filter platform/%,$1),,-iquote app) \
+    $(foreach library,$(SEES_$(call folder_of,$1)),$(INCLUDES_$(library)))
+lib_flags  = -std=gnu17 -Wall -Wextra $(FLAGS_$(library_of)) $(INCLUDES_$(library_of))
+flags      = $(if $(filter build/third_party/% third_party/%,$1),$(lib_flags),$(own_flags)) $(FLAGS_$1)
+
+# ---- objects and archives of each target ----
+
+objects = $(patsubst %,build/obj/$1/%.o,$(basename $(patsubst build/%,%,$2)))
+
+define target_rules
+APP_$1      := $$(call objects,$1,$$(APP))
+PLATFORM_$1 := $$(call objects,$1,$$(wildcard platform/$1/*.c platform/$1/*.S))
+LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(library)) $$(wildcard third_party/$$(library)/*.c)))
+
+build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
+	@echo "CC   $1 $$<"; mkdir -p $$(@D)
+	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MMD -MP -c $$< -o $$@
+
+build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETCHED)
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MMD -MP -c $$< -o $$@
+
+build/obj/$1/%.o: %.S build/obj/$1/flags
+	@echo "AS   $1 $$<"; mkdir -p $$(@D)
+	@$$(CC) $$(CFLAGS_$1) -I. -MMD -MP -c $$< -o $$@
+
+# Rewritten only when the flags change, so that objects follow them.
+ALL_FLAGS_$1 = $$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(foreach library,$$(LIBS_$1),$$(INCLUDES_$$(library)) $$(FLAGS_$$(library)))
+build/obj/$1/flags: FORCE
+	@mkdir -p $$(@D); printf '%s\n' $$(call quoted,$$(ALL_FLAGS_$1)) >$$@.new; \
+	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+
+build/obj/$1/lib.a: $$(LIB_$1)
+	@echo "AR   $$@"; rm -f $$@; ar rcs $$@ $$^
+endef
+quoted = '$(subst ','\'',$1)'
+
+$(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))
+
+build/obj/sim/app.a: $(filter-out %/app/main.o,$(APP_sim))
+build/obj/sim/platform.a: $(PLATFORM_sim)
+build/obj/sim/helpers.a: $(call objects,sim,$(TEST_HELPERS))
+build/obj/sim/app.a build/obj/sim/platform.a build/obj/sim/helpers.a:
+	@rm -f $@; ar rcs $@ $^
+
+$(SOURCES_mbedtls): | build/third_party/mbedtls/.fetched
+$(SOURCES_lwip): | build/third_party/lwip/.fetched
+$(SOURCES_cjson): | build/third_party/cjson/.fetched
+$(SOURCES_picolibc): | build/third_party/picolibc/.fetched
+
+build/third_party/%/.fetched: third_party/sources.lock
+	@third_party/fetch $*
+
+# ---- programs ----
+
+$(IMAGE): $(APP_x86_64) $(PLATFORM_x86_64) build/obj/x86_64/lib.a platform/x86_64/link.ld
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_x86_64) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
+
+build/jeton.elf: $(IMAGE)
+	@strip --strip-all -o $@ $<; size $@
+
+build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_linux) -o $@ $^ $(LDLIBS_linux)
+
+SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
+
+build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_sim) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
+
+build/sim/%: build/obj/sim/tests/sim/%.o build/obj/sim/app/main.o $(SIM_ARCHIVES)
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_sim) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
+
+# ---- what one can ask for ----
+
+.PHONY: help run image linux tests test lint bench fuzz clean FORCE
+
+help: ## say what can be made
+	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+image: build/jeton.elf ## the stripped image, build/jeton.elf
+
+linux: build/linux/jeton ## the same app as a Linux process, build/linux/jeton
+
+run: ## install what is missing, build, boot under QEMU, and say how to talk to it
+	@tests/setup run
+	@$(MAKE) image
+	@images/run
+
+tests: $(TESTS) ## build the test programs only
+
+test: ## build and run everything: lint, unit, simulator and boot tests
+	@tests/setup test
+	@$(MAKE) image linux tests
+	@tests/run
+
+lint: ## the tree's rules, sizes, format and analysers
+	@tests/setup test
+	@tests/lint/run
+
+bench: ## print the figures, and write them to build/bench.json
+	@tests/setup test
+	@$(MAKE) image linux
+	@tests/bench/run
+
+clean: ## remove build/ (the tarballs' cache stays)
+	rm -rf build
+
+FORCE:
+
+-include $(shell find build/obj -name '*.d' 2>/dev/null)
