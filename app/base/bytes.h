@@ -2,8 +2,8 @@
  * Views and buffers: compare, append, slice.
  *
  * Ownership: nothing here allocates; buffers are the caller's. Blocking: none.
- * Failure: an append that does not fit leaves the buffer unchanged and says STATUS_TOO_LARGE; a writer may append
- *   many times and look once, because a failed append also sets `size` past no bound: see buffer_failed().
+ * Failure: an append that does not fit leaves the buffer's bytes unchanged and makes the buffer refuse everything
+ *   after it, so that a writer may append many times and look once at the end: buffer_failed().
  * Limits: sizes below 2^31.
  */
 #ifndef JETON_BASE_BYTES_H
@@ -48,14 +48,15 @@ enum status bytes_to_u64(struct bytes text, uint64_t *value) MUST_USE;
 /* Overwrite memory in a way that the compiler keeps. For secrets. */
 void bytes_wipe(void *data, size_t size);
 
-/* A buffer over `capacity` bytes at `data`, empty. */
+/* A buffer over `capacity` bytes at `data`, empty. To use a failed buffer again, take it over anew. */
 struct buffer buffer_over(void *data, size_t capacity);
 
 /* What the buffer holds. */
 struct bytes buffer_view(const struct buffer *buffer);
 
 /* Append; after the first append that did not fit nothing more is appended and buffer_failed() is true
- * (`capacity` is then 0 and `size` stays: the state of failure). */
+ * (`capacity` is then 0 and `size` stays: the state of failure). A buffer over no memory has failed from the start.
+ * The bytes must not overlap the buffer's own memory. */
 void buffer_append(struct buffer *buffer, struct bytes bytes);
 void buffer_append_string(struct buffer *buffer, const char *text);
 void buffer_append_byte(struct buffer *buffer, uint8_t byte);
