@@ -14,7 +14,7 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.SECONDARY:
+.PRECIOUS: build/obj/%.o
 
 CC      := gcc
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))

@@ -9,9 +9,9 @@ SOURCES_picolibc := \
     $(addprefix $(PICOLIBC)/ctype/, ctype_.c isalnum.c isalpha.c isdigit.c isprint.c isspace.c isupper.c isxdigit.c \
         tolower.c toupper.c) \
     $(addprefix $(PICOLIBC)/errno/, errno.c) \
-    $(addprefix $(PICOLIBC)/time/, gmtime.c gmtime_r.c month_lengths.c) \
+    $(addprefix $(PICOLIBC)/time/, gmtime.c gmtime_r.c lcltime_buf.c month_lengths.c) \
     $(addprefix $(PICOLIBC)/tinystdio/, snprintf.c vsnprintf.c sprintf.c sscanf.c vfprintf.c vfscanf.c filestrget.c \
-        filestrput.c ungetc.c fgetc.c dtoa_ryu.c atod_ryu.c ryu_table.c ryu_log10.c \
+        filestrput.c ungetc.c fgetc.c dtoa_ryu.c dtox_engine.c atod_ryu.c atof_ryu.c ryu_table.c ryu_log10.c \
         ryu_log2pow5.c ryu_pow5bits.c ryu_umul128.c ryu_divpow2.c strtod.c strtol.c strtoll.c strtoul.c strtoull.c)
 
 # What every bare-metal source sees instead of the host's headers.
