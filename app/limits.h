@@ -11,6 +11,10 @@
 #define LOG_LINE_MAX_BYTES   512
 #define HEAP_CHUNK_MAX_BYTES (1024 * 1024)
 
+/* ---- crypto ---- */
+#define CRYPTO_RESERVE_BYTES     (48 * 1024) /* one signature or sealed frame while the heap is full */
+#define CRYPTO_RANDOM_POOL_BYTES 256         /* small random numbers (IP ids, ports) drawn at once */
+
 /* ---- http ---- */
 #define HTTP_HEAD_MAX_BYTES            8192
 #define HTTP_BODY_MAX_BYTES            16384
@@ -53,5 +57,18 @@
 #define USER_TENANTS_MAX                  16
 #define USER_CAPABILITIES_MAX             32
 #define CAPABILITY_MAX_BYTES              64
+
+/* ---- main ---- */
+#define MEMORY_MIN_BYTES     (8 * 1024 * 1024)
+#define MEMORY_TABLE_PERCENT 25 /* of what the machine has: the token table; the heap has the rest */
+#define MEMORY_SPARE_BYTES   (64 * 1024)
+#define SERVER_PORT          443
+#define HOST_NAME_MAX_BYTES  63
+#define BACKGROUND_STEP_US   2000
+#define IDLE_TICK_NS         1000000000ULL /* the loop looks around once a second, for clock and certificate */
+#define CERTIFICATE_NOT_BEFORE_S                                                                             \
+    1577836800LL /* 2020-01-01: a clock that is wrong must not lock its operator out */
+#define CERTIFICATE_NOT_AFTER_S                                                                              \
+    253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
 
 #endif

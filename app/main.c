@@ -1,0 +1,286 @@
+/*
+ * The boot list, one step a line, and the one event loop.
+ *
+ * Memory is taken here and nowhere else: one region for the token table, one heap for the libraries. The appliance
+ * serves once it has an address, for its certificate names it; a new address gets a new certificate under the same key.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "base/heap.h"
+#include "base/log.h"
+#include "crypto/certificate.h"
+#include "crypto/crypto.h"
+#include "net/link.h"
+#include "net/server.h"
+#include "net/tls.h"
+#include "platform/platform.h"
+#include "service/service.h"
+#include "store/store.h"
+
+enum exit_code {
+    EXIT_STOPPED = 0, /* asked to, everything durable */
+    EXIT_NO_START = 2 /* a boot step failed; the console says which and what to do */
+};
+
+static struct heap main_heap;
+static uint32_t served_address; /* IPv4 in the certificate that is in use; 0: not serving yet */
+static bool server_is_up;
+
+/* ---- boot steps ---- */
+
+static struct bytes option_or(const char *name, struct bytes fallback)
+{
+    struct bytes value = platform_option(name);
+    return value.size > 0 ? value : fallback;
+}
+
+static struct bytes host_name(void)
+{
+    struct bytes name = option_or("hostname", BYTES_LITERAL("jeton"));
+    return bytes_slice(name, 0, HOST_NAME_MAX_BYTES);
+}
+
+static void start_log(void)
+{
+    struct bytes level = platform_option("log");
+    if (bytes_equal_string(level, "quiet"))
+        log_set_level(LOG_QUIET);
+    if (bytes_equal_string(level, "debug"))
+        log_set_level(LOG_DEBUG);
+}
+
+/* Give the token table its share of what is left and the heap the rest. */
+static enum status take_memory(struct service_options *service)
+{
+    size_t free_bytes = platform_memory_free_bytes();
+    if (free_bytes < MEMORY_MIN_BYTES)
+        return STATUS_FULL;
+    service->table_bytes = free_bytes / 100 * MEMORY_TABLE_PERCENT;
+    service->table_memory = platform_memory_take(service->table_bytes);
+    size_t heap_bytes = platform_memory_free_bytes() - MEMORY_SPARE_BYTES;
+    void *heap_memory = platform_memory_take(heap_bytes);
+    if (service->table_memory == NULL || heap_memory == NULL)
+        return STATUS_FULL;
+    heap_init(&main_heap, heap_memory, heap_bytes);
+    return STATUS_OK;
+}
+
+/* A first boot's root credential: durable before it is shown, shown once, on the console only. */
+static enum status show_root(void)
+{
+    struct service_root root;
+    char line[256];
+    struct buffer out = buffer_over(line, sizeof(line));
+    enum status status = service_create_root(&root);
+    if (status == STATUS_OK)
+        status = store_flush(service_now_s());
+    if (status == STATUS_OK) {
+        buffer_append_string(&out, "jeton: root client_id=");
+        buffer_append_string(&out, root.client_id);
+        buffer_append_string(&out, " client_secret=");
+        buffer_append_string(&out, root.client_secret);
+        buffer_append_string(&out, " tenant=");
+        encode_uuid(&out, &root.tenant);
+        buffer_append_string(&out, "\n");
+        platform_console_write(buffer_view(&out));
+    }
+    bytes_wipe(&root, sizeof(root));
+    bytes_wipe(line, sizeof(line));
+    return status;
+}
+
+/* ---- the certificate ---- */
+
+static enum status load_key(uint8_t scalar[P256_PRIVATE_BYTES])
+{
+    struct bytes kept;
+    if (service_setting_get("tls.key", &kept) == STATUS_OK && kept.size == P256_PRIVATE_BYTES) {
+        memcpy(scalar, kept.data, P256_PRIVATE_BYTES);
+        return STATUS_OK;
+    }
+    jose_generate_p256(scalar);
+    return service_setting_set("tls.key", bytes_of(scalar, P256_PRIVATE_BYTES));
+}
+
+/* The kept certificate where it covers the names and the address, else a new one, durable before it is used. */
+static enum status load_certificate(const uint8_t scalar[P256_PRIVATE_BYTES], uint32_t address,
+                                    struct buffer *der)
+{
+    struct certificate_subject subject = {
+        .names = {host_name(), BYTES_LITERAL("localhost")},
+        .name_count = 2,
+        .addresses = {0x7f000001, address},
+        .address_count = 2,
+        .not_before_s = CERTIFICATE_NOT_BEFORE_S,
+        .not_after_s = CERTIFICATE_NOT_AFTER_S,
+    };
+    struct bytes kept;
+    if (service_setting_get("tls.certificate", &kept) == STATUS_OK &&
+        certificate_covers(kept, &subject, CERTIFICATE_NOT_BEFORE_S)) {
+        buffer_append(der, kept);
+        return STATUS_OK;
+    }
+    enum status status = certificate_make(scalar, &subject, der);
+    if (status == STATUS_OK)
+        status = service_setting_set("tls.certificate", buffer_view(der));
+    if (status == STATUS_OK)
+        status = store_flush(service_now_s());
+    return status;
+}
+
+static enum status use_identity(uint32_t address)
+{
+    uint8_t scalar[P256_PRIVATE_BYTES];
+    uint8_t der_bytes[CERTIFICATE_MAX_BYTES];
+    struct buffer der = buffer_over(der_bytes, sizeof(der_bytes));
+    enum status status = load_key(scalar);
+    if (status == STATUS_OK)
+        status = load_certificate(scalar, address, &der);
+    if (status == STATUS_OK) {
+        struct tls_identity identity = {.certificate_der = buffer_view(&der)};
+        memcpy(identity.scalar, scalar, sizeof(scalar));
+        status = tls_start(&identity);
+        bytes_wipe(&identity, sizeof(identity));
+    }
+    bytes_wipe(scalar, sizeof(scalar));
+    return status;
+}
+
+/* ---- serving ---- */
+
+static void announce(uint32_t address)
+{
+    uint8_t fingerprint[SHA256_BYTES];
+    char hex[2 * SHA256_BYTES + 1] = {0};
+    struct buffer text = buffer_over(hex, sizeof(hex) - 1);
+    tls_fingerprint(fingerprint);
+    encode_hex(&text, bytes_of(fingerprint, sizeof(fingerprint)));
+    log_alert("ready url=https://%u.%u.%u.%u:%u fingerprint=sha256:%s", (unsigned)(address >> 24),
+              (unsigned)(address >> 16 & 255), (unsigned)(address >> 8 & 255), (unsigned)(address & 255),
+              (unsigned)SERVER_PORT, hex);
+}
+
+static enum status serve_at(uint32_t address)
+{
+    enum status status = use_identity(address);
+    if (status == STATUS_OK && !server_is_up) {
+        struct server_options options = {.heap = &main_heap, .port = SERVER_PORT};
+        status = server_start(&options);
+        server_is_up = status == STATUS_OK;
+    }
+    if (status == STATUS_OK) {
+        served_address = address;
+        announce(address);
+    }
+    return status;
+}
+
+/* A new lease may bring a new address at any time. */
+static void follow_address(void)
+{
+    uint32_t address = 0;
+    if (!link_address(&address) || address == served_address)
+        return;
+    if (serve_at(address) != STATUS_OK)
+        platform_panic("The certificate for the new address could not be made or kept: look at the flash.");
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One turn: take what came, answer it, make it durable together, let the answers go. True if there was work. */
+static bool turn(void)
+{
+    service_clock_update();
+    bool busy = link_poll();
+    follow_address();
+    if (server_is_up) {
+        busy |= server_step();
+        server_release(store_flush(service_now_s()) == STATUS_OK);
+    }
+    platform_nic_flush();
+    return busy;
+}
+
+static void serve(void)
+{
+    while (!platform_stop_requested()) {
+        if (turn())
+            continue;
+        bool more = service_step(BACKGROUND_STEP_US);
+        more |= store_step(service_now_s(), BACKGROUND_STEP_US);
+        if (more)
+            continue;
+        uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());
+        platform_sleep_until(min_u64(deadline_ns, platform_monotonic_ns() + IDLE_TICK_NS));
+    }
+}
+
+/* ---- the list ---- */
+
+static enum status start_link(void)
+{
+    struct link_options options = {
+        .heap = &main_heap,
+        .host_name = host_name(),
+        .ip = platform_option("ip"),
+        .netmask = platform_option("netmask"),
+        .gateway = platform_option("gateway"),
+    };
+    return link_start(&options);
+}
+
+static enum status start_service(struct service_options *options)
+{
+    bool first_boot = false;
+    options->device_secret = platform_option("device_secret");
+    options->host_name = host_name();
+    enum status status = service_start(options, &first_boot);
+    if (status != STATUS_OK) {
+        log_alert("%s", store_sentence());
+        return status;
+    }
+    service_clock_update();
+    if (service_clock_behind())
+        log_alert("the hardware clock is older than the newest record; time goes on from the record");
+    if (!service_clock_known())
+        log_alert("time is not known: nothing is issued; set the clock or give the boot option time=<Unix "
+                  "seconds>");
+    return first_boot ? show_root() : STATUS_OK;
+}
+
+static enum status boot(void)
+{
+    struct service_options service = {0};
+    const char *step = "memory";
+    start_log();
+    enum status status = take_memory(&service);
+    if (status == STATUS_OK) {
+        step = "random numbers";
+        status = crypto_init(&main_heap);
+    }
+    if (status == STATUS_OK) {
+        step = "store";
+        status = start_service(&service);
+    }
+    if (status == STATUS_OK) {
+        step = "network";
+        status = start_link();
+    }
+    if (status != STATUS_OK)
+        log_alert("not started: %s (status %d)", step, (int)status);
+    return status;
+}
+
+int app_main(void)
+{
+    if (boot() != STATUS_OK)
+        return EXIT_NO_START;
+    serve();
+    log_info("stopped");
+    return store_flush(service_now_s()) == STATUS_OK ? EXIT_STOPPED : EXIT_NO_START;
+}

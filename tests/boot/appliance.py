@@ -1,0 +1,186 @@
+"""A booted appliance and its client, for the boot tests: starts and stops rigs, speaks HTTPS, counts checks.
+
+Only Python's standard library. Servers listen on loopback (qemu) or in the rig's own network namespace (linux).
+"""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from urllib.parse import urlsplit
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RIG = os.path.join(ROOT, "images", "rig")
+
+
+class Reply:
+    """One answer: status, headers, text and, where it is JSON, its value."""
+
+    def __init__(self, status, headers, text):
+        self.status = status
+        self.headers = headers
+        self.text = text
+        self.json = json.loads(text) if text and "json" in headers.get("Content-Type", "") else None
+
+    def __repr__(self):
+        return f"<{self.status} {self.text[:300]!r}>"
+
+
+class Client:
+    """A keep-alive HTTPS connection that trusts only the rig's own certificate."""
+
+    def __init__(self, url, ca_file, timeout_s=20):
+        parts = urlsplit(url)
+        self.host, self.port = parts.hostname, parts.port or 443
+        self.context = ssl.create_default_context(cafile=ca_file)
+        self.timeout_s = timeout_s
+        self.connection = None
+
+    def request(self, method, path, body=None, headers=None, basic=None, bearer=None, business=None):
+        headers = dict(headers or {})
+        if basic:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+        if bearer:
+            headers["Authorization"] = "Bearer " + bearer
+        if business:
+            headers["x-business-id"] = business
+        if body is not None and not isinstance(body, (str, bytes)):
+            body = json.dumps(body)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
+        if self.connection is None:
+            self.connection = http.client.HTTPSConnection(
+                self.host, self.port, context=self.context, timeout=self.timeout_s)
+        try:
+            self.connection.request(method, path, body=body, headers=headers)
+            response = self.connection.getresponse()
+            return Reply(response.status, response.headers, response.read().decode())
+        except Exception:
+            self.close()
+            raise
+
+    def get(self, path, **more):
+        return self.request("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.request("POST", path, body, **more)
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Rig:
+    """One appliance with a state directory of its own; a context manager that leaves nothing behind."""
+
+    def __init__(self, platform="qemu", machine="q35", disk=None, memory_mib=None, options=()):
+        self.directory = tempfile.mkdtemp(prefix="jeton-rig-")
+        self.arguments = ["--platform", platform, "--state", self.directory]
+        if platform == "qemu":
+            self.arguments += ["--machine", machine]
+        if disk:
+            self.arguments += ["--disk", disk]
+        if memory_mib:
+            self.arguments += ["--memory", str(memory_mib)]
+        self.arguments += list(options)
+        self.info = None
+
+    def __enter__(self):
+        self.up()
+        return self
+
+    def __exit__(self, *_):
+        if self.info:
+            self.kill()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def try_up(self):
+        """Start; the finished process of `rig up`."""
+        return subprocess.run([RIG, "up", *self.arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+
+    def up(self):
+        done = self.try_up()
+        if done.returncode != 0:
+            raise RuntimeError(f"rig up failed ({done.returncode}): {done.stdout}{done.stderr}")
+        self.info = json.loads(done.stdout.strip().splitlines()[-1])
+        self.basic = (self.info["client_id"], self.info["client_secret"])
+        return self
+
+    def client(self, timeout_s=20):
+        return Client(self.info["url"], self.info["ca_file"], timeout_s)
+
+    def _stop(self, verb):
+        info, self.info = self.info, None
+        subprocess.run([RIG, verb, self.directory], check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, timeout=60)
+        return info
+
+    def down(self):
+        return self._stop("down")
+
+    def kill(self):
+        """Cut the power."""
+        return self._stop("kill")
+
+    def console(self):
+        with open(self.info["console"], errors="replace") as file:
+            return file.read()
+
+
+class Suite:
+    """Named checks; prints each failure, and the count as the last line."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.skipped = 0
+
+    def check(self, name, condition, detail=""):
+        if condition:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAIL {name}: {detail}", flush=True)
+        return condition
+
+    def equal(self, name, got, expected):
+        return self.check(name, got == expected, f"got {got!r}, expected {expected!r}")
+
+    def run(self, name, function, *arguments):
+        """One scenario; an exception in it is a failure with its traceback."""
+        begin = time.monotonic()
+        try:
+            function(self, *arguments)
+        except Exception:  # a scenario that broke is a finding, not the end of the others
+            self.check(name, False, traceback.format_exc())
+        print(f"{name}: {time.monotonic() - begin:.1f} s", flush=True)
+
+    def finish(self):
+        more = f", {self.skipped} skipped" if self.skipped else ""
+        print(f"{self.passed} passed, {self.failed} failed{more}")
+        sys.exit(1 if self.failed or not self.passed + self.skipped else 0)
+
+
+def make_user(client, basic, tenant, email="ada@example.com", capabilities=("withdrawal.create",)):
+    """A user of the tenant with a first family-1 token: (user, dz_ token)."""
+    user = client.post("/admin/v1/users", {"email": email, "tenants": [tenant], "capabilities": list(capabilities)},
+                       basic=basic)
+    assert user.status == 201, user
+    token = client.post(f"/admin/v1/users/{user.json['id']}/tokens", {"tenant": tenant, "name": "first"}, basic=basic)
+    assert token.status == 201, token
+    return user.json, token.json["token"]
+
+
+def first_tenant(client, basic):
+    tenants = client.get("/admin/v1/tenants", basic=basic)
+    assert tenants.status == 200, tenants
+    return tenants.json["data"][0]["id"]
