@@ -16,6 +16,7 @@ from appliance import Rig, Suite, first_tenant, make_user
 KILLS = int(os.environ.get("JETON_KILLS", "12"))
 SEED = int(os.environ.get("JETON_SEED", "20261122"))
 WRITERS = 4
+EXPIRY_S = 280  # an action token lives 300 s; what became of an expired one cannot be asked
 CUT_ERRORS = (OSError, http.client.HTTPException)
 
 
@@ -26,7 +27,7 @@ class Ledger:
         self.lock = threading.Lock()
         self.platform = {}  # id -> "active" | "revoked" | "doubt"
         self.secrets = {}   # id -> (client id, secret)
-        self.actions = {}   # token -> [command, "fresh" | "consumed" | "doubt"]
+        self.actions = {}   # token -> [command, "fresh" | "consumed" | "doubt", issued at]
         self.acknowledged = 0
         self.consumed_twice = 0
 
@@ -65,13 +66,6 @@ class Writer(threading.Thread):
             self.ledger.secrets[reply.json["id"]] = (reply.json["clientId"], reply.json["clientSecret"])
         self.ledger.note(self.ledger.platform, reply.json["id"], "active")
 
-    def pick(self, table, wanted):
-        with self.ledger.lock:
-            keys = [key for key, value in table.items() if wanted(value)]
-            if not keys:
-                return None
-            return self.random.choice(keys)
-
     def revoke(self):
         with self.ledger.lock:
             keys = [key for key, value in self.ledger.platform.items() if value == "active"]
@@ -90,19 +84,21 @@ class Writer(threading.Thread):
         if reply.status == 503:
             return
         assert reply.status == 201, reply
-        self.ledger.note(self.ledger.actions, reply.json["token"], [command, "fresh"])
+        self.ledger.note(self.ledger.actions, reply.json["token"], [command, "fresh", time.monotonic()])
 
     def consume(self):
         with self.ledger.lock:
-            keys = [key for key, value in self.ledger.actions.items() if value[1] == "fresh"]
+            keys = [key for key, value in self.ledger.actions.items() if value[1] == "fresh" and time.monotonic() - value[2] < EXPIRY_S]
             if not keys:
                 return
             key = self.random.choice(keys)
             command = self.ledger.actions[key][0]
-            self.ledger.actions[key] = [command, "doubt"]
+            self.ledger.actions[key][1] = "doubt"
         reply = consume(self.client, self.rig, self.world, key, command)
         assert reply.status == 200, reply
-        self.ledger.note(self.ledger.actions, key, [command, "consumed"])
+        with self.ledger.lock:
+            self.ledger.actions[key][1] = "consumed"
+            self.ledger.acknowledged += 1
 
 
 def consume(client, rig, world, token, command):
@@ -134,8 +130,8 @@ def check_platform(client, ledger, key, expected):
 
 
 def check_action(client, rig, world, ledger, token):
-    command, expected = ledger.actions[token]
-    if expected == "fresh":
+    command, expected, issued = ledger.actions[token]
+    if time.monotonic() - issued > EXPIRY_S:
         return None
     status = consume(client, rig, world, token, command).status
     if expected == "consumed" and status == 200:
@@ -145,7 +141,7 @@ def check_action(client, rig, world, ledger, token):
     if expected == "doubt":
         if status not in (200, 409):
             return f"lost: {token[:16]}... answers {status}"
-        ledger.actions[token] = [command, "consumed"]
+        ledger.actions[token][1] = "consumed"
     return None
 
 
