@@ -3,7 +3,8 @@
  *
  * Ownership: key structs are the caller's memory; wipe them with crypto_*_wipe when they end. Blocking: none.
  * Failure: crypto_init() may fail (no entropy, no memory); after it, everything here succeeds or the machine is broken
- *   (platform_panic), except opening a sealed text (STATUS_DAMAGED) and checking a signature (STATUS_DENIED).
+ *   (platform_panic), except opening a sealed text (STATUS_DAMAGED) and checking a signature (STATUS_DENIED). A heap
+ *   that clients used up does not harm it: what this module itself needs comes from a small reserve then.
  * Limits: CRYPTO_PARTS_MAX parts in one message.
  */
 #ifndef JETON_CRYPTO_CRYPTO_H
@@ -24,6 +25,11 @@ enum status crypto_init(struct heap *heap) MUST_USE;
 /* Mix fresh hardware entropy in; after a resume, and now and then. */
 enum status crypto_reseed(void) MUST_USE;
 
+/* Memory for a call of the libraries that must not fail because clients used the heap up: between these two, what the
+ * heap can't give comes from the reserve. They nest. */
+void crypto_reserve_enter(void);
+void crypto_reserve_leave(void);
+
 /* CSPRNG output. */
 void crypto_random(void *out, size_t size);
 uint32_t crypto_random_u32(void);
@@ -33,7 +39,7 @@ void crypto_sha256(const struct bytes *parts, size_t count, uint8_t out[SHA256_B
 
 /* HMAC-SHA-256 under a prepared key (RFC 2104). */
 struct mac_key {
-    uint64_t state[32]; /* opaque: prepared inner and outer state, or a key handle */
+    uint64_t state[60]; /* opaque: the hash state after the inner and after the outer key block */
 };
 void mac_key_init(struct mac_key *key, const uint8_t secret[KEY_BYTES]);
 void mac_key_wipe(struct mac_key *key);
@@ -46,7 +52,8 @@ void crypto_derive(const uint8_t master[KEY_BYTES], const char *label, uint8_t o
 /* AES-256-GCM (SP 800-38D). The caller guarantees that a nonce is used once under a key. In place: `text` may equal
  * `out`. seal writes text.size bytes and the tag; open checks the tag first. */
 struct aead_key {
-    uint64_t state[80]; /* opaque */
+    uint64_t
+        handle; /* opaque: a key in the library's key store, until aead_key_wipe; a copy is the same key */
 };
 void aead_key_init(struct aead_key *key, const uint8_t secret[KEY_BYTES]);
 void aead_key_wipe(struct aead_key *key);

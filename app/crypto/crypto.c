@@ -1,0 +1,259 @@
+/*
+ * Digest, MAC, key derivation, authenticated encryption and random numbers on PSA, and what mbedTLS asks of the
+ * machine: its heap, its seed, its clock.
+ */
+#include "crypto/crypto.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <mbedtls/entropy.h>
+#include <mbedtls/platform.h>
+#include <mbedtls/platform_time.h>
+#include <psa/crypto.h>
+
+#include "limits.h"
+#include "platform/platform.h"
+
+#define SHA256_BLOCK_BYTES 64
+
+static struct heap *main_heap;
+static struct heap reserve_heap;
+static _Alignas(16) uint8_t reserve_region[CRYPTO_RESERVE_BYTES];
+static unsigned reserve_depth;
+
+/* What the library needs to keep of one prepared MAC key. */
+struct mac_states {
+    psa_hash_operation_t inner;
+    psa_hash_operation_t outer;
+};
+_Static_assert(sizeof(struct mac_states) <= sizeof(struct mac_key), "a MAC key must hold both hash states");
+
+/* After crypto_init a failing primitive is a broken machine: going on could reuse a key stream or skip a check. */
+static void must(psa_status_t status)
+{
+    if (status != PSA_SUCCESS)
+        platform_panic("a cryptographic primitive failed");
+}
+
+/* ---- what mbedTLS asks of the machine ---- */
+
+void crypto_reserve_enter(void)
+{
+    reserve_depth++;
+}
+
+void crypto_reserve_leave(void)
+{
+    assert(reserve_depth > 0);
+    reserve_depth--;
+}
+
+static void *library_calloc(size_t count, size_t size_bytes)
+{
+    void *chunk = heap_take_zeroed(main_heap, count, size_bytes);
+    if (chunk == NULL && reserve_depth > 0)
+        chunk = heap_take_zeroed(&reserve_heap, count, size_bytes);
+    return chunk;
+}
+
+static void library_free(void *chunk)
+{
+    uintptr_t address = (uintptr_t)chunk;
+    bool reserved =
+        address >= (uintptr_t)reserve_region && address < (uintptr_t)reserve_region + sizeof reserve_region;
+    heap_give(reserved ? &reserve_heap : main_heap, chunk);
+}
+
+/* The library declares its entropy hook in a private header only. */
+int mbedtls_hardware_poll(void *data, unsigned char *output, size_t size, size_t *written);
+
+int mbedtls_hardware_poll(void *data, unsigned char *output, size_t size, size_t *written)
+{
+    (void)data;
+    if (platform_entropy(output, size) != STATUS_OK)
+        return MBEDTLS_ERR_ENTROPY_SOURCE_FAILED;
+    *written = size;
+    return 0;
+}
+
+/* Tickets and hello messages need a clock that only goes forward; that of the wall is the service's business. */
+mbedtls_ms_time_t mbedtls_ms_time(void)
+{
+    return (mbedtls_ms_time_t)(platform_monotonic_ns() / 1000000);
+}
+
+static mbedtls_time_t library_time_s(mbedtls_time_t *out)
+{
+    mbedtls_time_t now_s = (mbedtls_time_t)(platform_monotonic_ns() / 1000000000);
+    if (out != NULL)
+        *out = now_s;
+    return now_s;
+}
+
+enum status crypto_init(struct heap *heap)
+{
+    main_heap = heap;
+    heap_init(&reserve_heap, reserve_region, sizeof reserve_region);
+    if (mbedtls_platform_set_calloc_free(library_calloc, library_free) != 0 ||
+        mbedtls_platform_set_time(library_time_s) != 0)
+        return STATUS_IO;
+    return psa_crypto_init() == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
+}
+
+/* ---- random numbers ---- */
+
+static uint32_t random_pool[CRYPTO_RANDOM_POOL_BYTES / sizeof(uint32_t)];
+static size_t random_pool_left;
+
+enum status crypto_reseed(void)
+{
+    random_pool_left = 0;
+    return psa_random_reseed(NULL, 0) == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
+}
+
+void crypto_random(void *out, size_t size)
+{
+    must(psa_generate_random(out, size));
+}
+
+uint32_t crypto_random_u32(void)
+{
+    if (random_pool_left == 0) {
+        crypto_random(random_pool, sizeof random_pool);
+        random_pool_left = sizeof random_pool / sizeof random_pool[0];
+    }
+    random_pool_left--;
+    uint32_t value = random_pool[random_pool_left];
+    random_pool[random_pool_left] = 0;
+    return value;
+}
+
+/* ---- digest and MAC ---- */
+
+static void hash_parts(psa_hash_operation_t *operation, const struct bytes *parts, size_t count)
+{
+    assert(count <= CRYPTO_PARTS_MAX);
+    for (size_t i = 0; i < count; i++)
+        must(psa_hash_update(operation, parts[i].data, parts[i].size));
+}
+
+static void hash_finish(psa_hash_operation_t *operation, uint8_t out[SHA256_BYTES])
+{
+    size_t size;
+    must(psa_hash_finish(operation, out, SHA256_BYTES, &size));
+}
+
+void crypto_sha256(const struct bytes *parts, size_t count, uint8_t out[SHA256_BYTES])
+{
+    psa_hash_operation_t operation = PSA_HASH_OPERATION_INIT;
+    must(psa_hash_setup(&operation, PSA_ALG_SHA_256));
+    hash_parts(&operation, parts, count);
+    hash_finish(&operation, out);
+}
+
+/* The hash state after one block of `secret` padded with zeros, each byte flipped by `flip` (RFC 2104 section 2). */
+static void prepare_half(psa_hash_operation_t *operation, const uint8_t secret[KEY_BYTES], uint8_t flip)
+{
+    uint8_t block[SHA256_BLOCK_BYTES];
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = (uint8_t)((i < KEY_BYTES ? secret[i] : 0) ^ flip);
+    *operation = psa_hash_operation_init();
+    must(psa_hash_setup(operation, PSA_ALG_SHA_256));
+    must(psa_hash_update(operation, block, sizeof block));
+    bytes_wipe(block, sizeof block);
+}
+
+void mac_key_init(struct mac_key *key, const uint8_t secret[KEY_BYTES])
+{
+    struct mac_states states;
+    memset(&states, 0, sizeof states);
+    prepare_half(&states.inner, secret, 0x36);
+    prepare_half(&states.outer, secret, 0x5c);
+    memset(key, 0, sizeof *key);
+    memcpy(key->state, &states, sizeof states);
+    bytes_wipe(&states, sizeof states);
+}
+
+void mac_key_wipe(struct mac_key *key)
+{
+    bytes_wipe(key, sizeof *key);
+}
+
+/* The key's state holds no pointers in this library, so that a copy of it is a hash operation of its own. */
+void mac_compute(const struct mac_key *key, const struct bytes *parts, size_t count,
+                 uint8_t out[SHA256_BYTES])
+{
+    struct mac_states states;
+    memcpy(&states, key->state, sizeof states);
+    uint8_t inner[SHA256_BYTES];
+    hash_parts(&states.inner, parts, count);
+    hash_finish(&states.inner, inner);
+    must(psa_hash_update(&states.outer, inner, sizeof inner));
+    hash_finish(&states.outer, out);
+}
+
+void crypto_derive(const uint8_t master[KEY_BYTES], const char *label, uint8_t out[KEY_BYTES])
+{
+    static const uint8_t no_salt[KEY_BYTES];
+    const uint8_t first_block = 1;
+    uint8_t extracted[SHA256_BYTES];
+    struct mac_key key;
+    mac_key_init(&key, no_salt);
+    mac_compute(&key, &(struct bytes){master, KEY_BYTES}, 1, extracted);
+    mac_key_init(&key, extracted);
+    const struct bytes expand[] = {bytes_of_string(label), {&first_block, 1}};
+    mac_compute(&key, expand, 2, out);
+    mac_key_wipe(&key);
+    bytes_wipe(extracted, sizeof extracted);
+}
+
+/* ---- authenticated encryption ---- */
+
+void aead_key_init(struct aead_key *key, const uint8_t secret[KEY_BYTES])
+{
+    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
+    psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
+    psa_set_key_algorithm(&attributes, PSA_ALG_GCM);
+    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_ENCRYPT | PSA_KEY_USAGE_DECRYPT);
+    psa_key_id_t handle;
+    crypto_reserve_enter();
+    must(psa_import_key(&attributes, secret, KEY_BYTES, &handle));
+    crypto_reserve_leave();
+    key->handle = handle;
+}
+
+void aead_key_wipe(struct aead_key *key)
+{
+    must(psa_destroy_key((psa_key_id_t)key->handle));
+    key->handle = 0;
+}
+
+void aead_seal(const struct aead_key *key, const uint8_t nonce[AEAD_NONCE_BYTES], struct bytes associated,
+               struct bytes text, uint8_t *out_and_tag)
+{
+    size_t size;
+    crypto_reserve_enter();
+    must(psa_aead_encrypt((psa_key_id_t)key->handle, PSA_ALG_GCM, nonce, AEAD_NONCE_BYTES, associated.data,
+                          associated.size, text.data, text.size, out_and_tag, text.size + AEAD_TAG_BYTES,
+                          &size));
+    crypto_reserve_leave();
+    assert(size == text.size + AEAD_TAG_BYTES);
+}
+
+enum status aead_open(const struct aead_key *key, const uint8_t nonce[AEAD_NONCE_BYTES],
+                      struct bytes associated, struct bytes text_and_tag, uint8_t *out)
+{
+    if (text_and_tag.size < AEAD_TAG_BYTES)
+        return STATUS_DAMAGED;
+    size_t size;
+    crypto_reserve_enter();
+    psa_status_t status = psa_aead_decrypt((psa_key_id_t)key->handle, PSA_ALG_GCM, nonce, AEAD_NONCE_BYTES,
+                                           associated.data, associated.size, text_and_tag.data,
+                                           text_and_tag.size, out, text_and_tag.size - AEAD_TAG_BYTES, &size);
+    crypto_reserve_leave();
+    if (status == PSA_ERROR_INVALID_SIGNATURE)
+        return STATUS_DAMAGED;
+    must(status);
+    return STATUS_OK;
+}
