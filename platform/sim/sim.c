@@ -2,8 +2,6 @@
  * The simulated machine: clock, memory, entropy, options, console and the ways a run ends. See sim.h.
  * The wire is in sim_wire.c, the flash in sim_flash.c.
  */
-#define _POSIX_C_SOURCE 200809L /* posix_memalign: aligned, and its exact end seen by AddressSanitizer */
-
 #include "platform/sim/sim.h"
 
 #include <setjmp.h>

@@ -1,0 +1,145 @@
+/*
+ * The network interface of the Linux target: a TAP device. One read or write moves one frame; the kernel queues, so
+ * that there is nothing to flush.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "platform/linux/linux.h"
+#include "platform/platform.h"
+
+#define ETHERNET_MTU_BYTES 1500
+
+static int tap = -1;
+static uint8_t mac[6];
+
+/* ---- opening ---- */
+
+static bool mac_parse(const char *text)
+{
+    unsigned int parts[6];
+    char rest;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4],
+               &parts[5], &rest) != 6)
+        return false;
+    for (size_t i = 0; i < 6; i++)
+        mac[i] = (uint8_t)parts[i];
+    return (mac[0] & 1) == 0; /* a group address cannot be a station's own */
+}
+
+/* FNV-1a over the flash's full path: the same file has the same address at each start. */
+static uint64_t path_hash(const char *path)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char *full = realpath(path, NULL);
+
+    for (const char *c = full == NULL ? path : full; *c != '\0'; c++)
+        hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+    free(full);
+    return hash;
+}
+
+static void mac_choose(void)
+{
+    const char *text = linux_option("mac");
+    const char *flash = linux_option("flash");
+    uint64_t seed;
+
+    if (text != NULL && *text != '\0') {
+        if (!mac_parse(text))
+            linux_usage("no station address like 02:00:00:00:00:01", "mac");
+        return;
+    }
+    if (flash != NULL)
+        seed = path_hash(flash);
+    else if (platform_entropy((uint8_t *)&seed, sizeof seed) != STATUS_OK)
+        platform_panic("the host gives no random bytes");
+    memcpy(mac, &seed, sizeof mac);
+    mac[0] = (uint8_t)((mac[0] & 0xfc) | 0x02); /* locally administered, not a group */
+}
+
+void linux_nic_open(void)
+{
+    const char *name = linux_option("tap");
+    struct ifreq request;
+
+    if (name == NULL || *name == '\0')
+        return;
+    memset(&request, 0, sizeof request);
+    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    if (strlen(name) >= sizeof request.ifr_name)
+        linux_usage("the name is too long for an interface", "tap");
+    memcpy(request.ifr_name, name, strlen(name));
+    tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (tap < 0 || ioctl(tap, TUNSETIFF, &request) < 0)
+        linux_usage(strerror(errno), "tap");
+    mac_choose();
+}
+
+/* ---- platform.h ---- */
+
+int linux_nic_descriptor(void)
+{
+    return tap;
+}
+
+void platform_nic_info(struct platform_nic *nic)
+{
+    memset(nic, 0, sizeof *nic);
+    if (tap < 0)
+        return;
+    nic->present = true;
+    nic->link_up = true;
+    nic->mtu_bytes = ETHERNET_MTU_BYTES;
+    memcpy(nic->mac, mac, sizeof mac);
+}
+
+/* One byte more than the caller takes shows a frame that is too large: read() would cut it silently. */
+size_t platform_nic_receive(uint8_t *frame, size_t capacity)
+{
+    uint8_t spill;
+    struct iovec parts[2] = {{frame, capacity}, {&spill, 1}};
+
+    if (tap < 0)
+        return 0;
+    for (;;) {
+        ssize_t size = readv(tap, parts, 2);
+        if (size > 0 && (size_t)size <= capacity)
+            return (size_t)size;
+        if (size <= 0 && errno != EINTR)
+            return 0;
+    }
+}
+
+enum status platform_nic_send(const struct bytes *parts, size_t count)
+{
+    struct iovec vector[PLATFORM_FRAME_PARTS_MAX];
+    ssize_t written;
+
+    if (tap < 0 || count > PLATFORM_FRAME_PARTS_MAX)
+        return STATUS_IO;
+    for (size_t i = 0; i < count; i++) {
+        /* writev() reads only, but struct iovec has no way to say so. */
+        memcpy(&vector[i].iov_base, &parts[i].data, sizeof vector[i].iov_base);
+        vector[i].iov_len = parts[i].size;
+    }
+    do
+        written = writev(tap, vector, (int)count);
+    while (written < 0 && errno == EINTR);
+    if (written < 0 && errno == EAGAIN)
+        return STATUS_AGAIN;
+    return STATUS_OK; /* a frame that the host refuses (the TAP is down) is lost like one on a wire */
+}
+
+void platform_nic_flush(void)
+{
+}
