@@ -109,12 +109,17 @@ static size_t random_pool_left;
 enum status crypto_reseed(void)
 {
     random_pool_left = 0;
-    return psa_random_reseed(NULL, 0) == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
+    crypto_reserve_enter();
+    psa_status_t status = psa_random_reseed(NULL, 0);
+    crypto_reserve_leave();
+    return status == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
 }
 
 void crypto_random(void *out, size_t size)
 {
+    crypto_reserve_enter(); /* the generator reseeds itself now and then, which takes memory */
     must(psa_generate_random(out, size));
+    crypto_reserve_leave();
 }
 
 uint32_t crypto_random_u32(void)
