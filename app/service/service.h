@@ -22,10 +22,13 @@ struct service_options {
     void *table_memory; /* for tables and texts; the capacity follows from its size */
     size_t table_bytes;
     struct bytes device_secret;
-    struct bytes host_name; /* issuer of JWTs: https://<host_name> */
+    struct bytes host_name; /* issuer of JWTs: https://<host_name>; letters, digits, '.', '-' and ':' */
+    bool jwt_es256;         /* sign JWTs by ES256 and publish the JWKS; HS256 otherwise */
 };
 
-/* Open the store, replay it. Statuses of store_open. `first_boot` tells that the flash was blank. */
+/* Open the store, replay it, make what is missing of the signing keys. May be called again (tests reboot that way):
+ * all state starts anew. Statuses of store_open, and STATUS_FULL when the memory is too small for the log's tokens.
+ * `first_boot` tells that there is no root token yet: the flash was blank, or power went before one was durable. */
 enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
 
 struct service_root {
@@ -104,6 +107,7 @@ struct idempotency {
 
 /* ---- family 2 ---- */
 
+/* STATUS_DENIED: a permission that the calling service principal lacks. STATUS_INVALID: expires_s is not in the future. */
 struct platform_input {
     uint32_t tenant_ref;
     struct bytes name;
@@ -116,8 +120,9 @@ enum status service_create_platform(const struct caller *caller, const struct pl
                                     const struct idempotency *idempotency, struct token_view *token,
                                     char client_secret[CLIENT_SECRET_TEXT_BYTES + 1]) MUST_USE;
 
-/* New secret; the old one works for overlap_s more (never beyond the token's life). STATUS_CONFLICT when revoked or
- * expired. */
+/* New secret for a token of the caller's tenant; the old one works for overlap_s more (never beyond the token's life).
+ * STATUS_CONFLICT when revoked or expired (or the key is reused). STATUS_DENIED when the token has a permission that the
+ * caller lacks, or is the root token and the caller another. */
 enum status service_rotate(const struct caller *caller, const struct uuid *id, uint32_t overlap_s,
                            const struct idempotency *idempotency, struct token_view *token,
                            char client_secret[CLIENT_SECRET_TEXT_BYTES + 1]) MUST_USE;
@@ -165,6 +170,39 @@ enum status service_consume(const struct caller *caller, const struct consume_in
                             const struct idempotency *idempotency, enum consume_result *result,
                             struct token_view *token) MUST_USE;
 
+/* ---- JWTs for resource servers ---- */
+
+/* "https://<host_name>"; lives for good. */
+struct bytes service_issuer(void);
+
+#define SERVICE_ACCESS_TOKEN_LIFE_S 3600
+/* An RFC 9068 access token (typ at+jwt) for a service principal that came by Basic; *expires_in_s <= 3600, never beyond
+ * the credential's own life. STATUS_DENIED for any other caller. It dies with the credential that it stands for. */
+enum status service_issue_access_token(const struct caller *caller, struct buffer *text,
+                                       uint32_t *expires_in_s) MUST_USE;
+
+/* Append the JWK set (RFC 7517): {"keys":[...]}, the newest key first; empty under HS256. */
+void service_write_jwks(struct buffer *out);
+
+/* Sign with a fresh key from now on; the old ones verify until all that they signed has expired. STATUS_FULL: too many
+ * are still needed. */
+enum status service_rotate_signing_key(void) MUST_USE;
+
+/* What a token text of any kind is (RFC 7662, RFC 7009): act_tok_..., dz_..., an access token, or family 2 as
+ * "clientId:clientSecret". Nothing is consumed and last-used does not change. STATUS_NOT_FOUND: not one of ours, or its
+ * secret is wrong. token.state, `stopped` and the times say if it is active now. */
+struct inspection {
+    enum token_family family; /* TOKEN_PLATFORM for an access token too */
+    bool is_access_token;
+    bool stopped; /* tenant suspended or user disabled */
+    struct token_view token;
+    struct uuid principal; /* users/<uuid>, or service-accounts/<uuid> for TOKEN_PLATFORM */
+    struct uuid jti;       /* TOKEN_JWT, access token */
+    int64_t issued_s;
+    int64_t expires_s; /* 0: never */
+};
+enum status service_inspect(struct bytes text, struct inspection *inspection) MUST_USE;
+
 /* ---- all families ---- */
 
 /* Look up by id within a tenant (0: any) and family. */
@@ -176,6 +214,7 @@ void service_view_token(uint32_t token_ref, struct token_view *token);
 enum status service_revoke(const struct caller *caller, uint32_t token_ref, struct bytes reason,
                            bool *already, struct token_view *token) MUST_USE;
 
+/* At least one selector must be given (assert). */
 struct revocation_selector {
     uint32_t tenant_ref;      /* 0: any */
     uint32_t user_ref;        /* 0: any */
@@ -228,6 +267,7 @@ struct tenant_change {
     int suspended;       /* -1: as it is */
     struct bytes policy; /* data NULL: as it is; JSON object text, checked by the api */
 };
+/* STATUS_CONFLICT: the tenant of the root token cannot be suspended. */
 enum status service_change_tenant(uint32_t tenant_ref, const struct tenant_change *change,
                                   struct tenant_view *tenant) MUST_USE;
 enum status service_find_tenant(const struct uuid *id, uint32_t *tenant_ref) MUST_USE;
@@ -236,6 +276,7 @@ void service_view_tenant(uint32_t tenant_ref, struct tenant_view *tenant);
 uint32_t service_next_tenant(uint32_t after_ref);
 uint32_t service_tenant_count(void);
 
+/* Idempotency keys of these two creates are one space for all operators. */
 struct user_input {
     struct bytes email; /* data NULL in a change: as it is */
     const uint32_t *tenant_refs;
