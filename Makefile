@@ -98,14 +98,14 @@ build/obj/$1/%.o: %.S build/obj/$1/flags
 	@$$(CC) $$(CFLAGS_$1) -I. -MMD -MP -c $$< -o $$@
 
 # Rewritten only when the flags change, so that objects follow them.
-ALL_FLAGS_$1 = $$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(foreach library,$$(LIBS_$1),$$(INCLUDES_$$(library)) $$(FLAGS_$$(library)))
 build/obj/$1/flags: FORCE
-	@mkdir -p $$(@D); printf '%s\n' $$(call quoted,$$(ALL_FLAGS_$1)) >$$@.new; \
+	@mkdir -p $$(@D); printf '%s\n' $$(call quoted,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(all_flags)) >$$@.new; \
 	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
 build/obj/$1/lib.a: $$(LIB_$1)
 	@echo "AR   $$@"; rm -f $$@; ar rcs $$@ $$^
 endef
+all_flags = $(foreach name,$(sort $(filter FLAGS_% INCLUDES_%,$(.VARIABLES))),$(name): $($(name)))
 quoted = '$(subst ','\'',$1)'
 
 $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))

@@ -11,7 +11,8 @@
 #include "lwip/ip_addr.h"
 
 /* RFC 6528: the initial sequence number of a connection. Defined by app/net. */
-u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip, u16_t remote_port);
+u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
+                   u16_t remote_port);
 
 #define LWIP_HOOK_TCP_ISN link_tcp_isn
 

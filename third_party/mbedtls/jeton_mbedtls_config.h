@@ -96,8 +96,8 @@
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_SESSION_TICKETS
 #define MBEDTLS_SSL_TICKET_C
-#define MBEDTLS_SSL_IN_CONTENT_LEN  16384
-#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
+#define MBEDTLS_SSL_IN_CONTENT_LEN         16384
+#define MBEDTLS_SSL_OUT_CONTENT_LEN        4096
 #define MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH /* buffers shrink to what the negotiated fragment length needs */
 
 #endif

@@ -7,22 +7,22 @@
 #ifndef JETON_PICOLIBC_H
 #define JETON_PICOLIBC_H
 
-#define _PICOLIBC__            1
-#define _PICOLIBC_MINOR__      8
-#define _PICOLIBC_VERSION      "1.8.10"
-#define __PICOLIBC__           1
-#define __PICOLIBC_MINOR__     8
+#define _PICOLIBC__             1
+#define _PICOLIBC_MINOR__       8
+#define _PICOLIBC_VERSION       "1.8.10"
+#define __PICOLIBC__            1
+#define __PICOLIBC_MINOR__      8
 #define __PICOLIBC_PATCHLEVEL__ 10
-#define __PICOLIBC_VERSION__   "1.8.10"
-#define _NEWLIB_VERSION        "4.3.0"
-#define __NEWLIB__             4
-#define __NEWLIB_MINOR__       3
-#define __NEWLIB_PATCHLEVEL__  0
+#define __PICOLIBC_VERSION__    "1.8.10"
+#define _NEWLIB_VERSION         "4.3.0"
+#define __NEWLIB__              4
+#define __NEWLIB_MINOR__        3
+#define __NEWLIB_PATCHLEVEL__   0
 
 #define __SINGLE_THREAD
 #define __GLOBAL_ERRNO
 #define __TINY_STDIO
-#define __IO_DEFAULT           'd'
+#define __IO_DEFAULT 'd'
 #define __IO_FLOAT_EXACT
 #define __IO_LONG_LONG
 #define __IO_C99_FORMATS
