@@ -4,10 +4,12 @@ Only Python's standard library. Servers listen on loopback (qemu) or in the rig'
 """
 
 import base64
+import ctypes
 import http.client
 import json
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +20,36 @@ from urllib.parse import urlsplit
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RIG = os.path.join(ROOT, "images", "rig")
+
+
+CLONE_NEWNET = 0x40000000
+
+
+def connect_within(namespace, address, timeout_s):
+    """A TCP connection made inside a named network namespace ("" for our own); only this thread changes, and back."""
+    if not namespace:
+        return socket.create_connection(address, timeout_s)
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/thread-self/ns/net") as own, open(f"/run/netns/{namespace}") as other:
+        if libc.setns(other.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+        try:
+            return socket.create_connection(address, timeout_s)
+        finally:
+            libc.setns(own.fileno(), CLONE_NEWNET)
+
+
+class Connection(http.client.HTTPSConnection):
+    """HTTPS to an instance, wherever it lives."""
+
+    def __init__(self, address, namespace, context, timeout_s):
+        super().__init__(*address, context=context, timeout=timeout_s)
+        self.address, self.namespace, self.tls = address, namespace, context
+
+    def connect(self):
+        plain = connect_within(self.namespace, self.address, self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self.tls.wrap_socket(plain, server_hostname=self.address[0])
 
 
 class Reply:
@@ -36,9 +68,9 @@ class Reply:
 class Client:
     """A keep-alive HTTPS connection that trusts only the rig's own certificate."""
 
-    def __init__(self, url, ca_file, timeout_s=20):
+    def __init__(self, url, ca_file, timeout_s=20, namespace=""):
         parts = urlsplit(url)
-        self.host, self.port = parts.hostname, parts.port or 443
+        self.address, self.namespace = (parts.hostname, parts.port or 443), namespace
         self.context = ssl.create_default_context(cafile=ca_file)
         self.timeout_s = timeout_s
         self.connection = None
@@ -56,8 +88,7 @@ class Client:
         if body is not None:
             headers.setdefault("Content-Type", "application/json")
         if self.connection is None:
-            self.connection = http.client.HTTPSConnection(
-                self.host, self.port, context=self.context, timeout=self.timeout_s)
+            self.connection = Connection(self.address, self.namespace, self.context, self.timeout_s)
         try:
             self.connection.request(method, path, body=body, headers=headers)
             response = self.connection.getresponse()
@@ -92,6 +123,8 @@ class Rig:
             self.arguments += ["--memory", str(memory_mib)]
         self.arguments += list(options)
         self.info = None
+        self.basic = None
+        self.namespace = ""
 
     def __enter__(self):
         self.up()
@@ -113,10 +146,12 @@ class Rig:
             raise RuntimeError(f"rig up failed ({done.returncode}): {done.stdout}{done.stderr}")
         self.info = json.loads(done.stdout.strip().splitlines()[-1])
         self.basic = (self.info["client_id"], self.info["client_secret"])
+        prefix = self.info["exec_prefix"].split()
+        self.namespace = prefix[-1] if prefix[:3] == ["ip", "netns", "exec"] else ""
         return self
 
     def client(self, timeout_s=20):
-        return Client(self.info["url"], self.info["ca_file"], timeout_s)
+        return Client(self.info["url"], self.info["ca_file"], timeout_s, self.namespace)
 
     def _stop(self, verb):
         info, self.info = self.info, None
