@@ -231,14 +231,14 @@ void platform_console_write(struct bytes text)
 
 void linux_say(const char *format, ...)
 {
-    char line[512] = "jeton: ";
-    size_t prefix = strlen(line);
+    char text[400];
+    char line[sizeof text + 16];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(line + prefix, sizeof line - prefix - 1, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    strcat(line, "\n");
+    snprintf(line, sizeof line, "jeton: %s\n", text);
     platform_console_write((struct bytes){(const uint8_t *)line, strlen(line)});
 }
 

@@ -2,11 +2,11 @@
  * The network interface of the Linux target: a TAP device. One read or write moves one frame; the kernel queues, so
  * that there is nothing to flush.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,16 +23,25 @@ static uint8_t mac[6];
 
 /* ---- opening ---- */
 
+/* Two hexadecimal digits; -1 when it is something else. */
+static int hex_byte(const char *text)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *high = text[0] == '\0' ? NULL : strchr(digits, tolower((unsigned char)text[0]));
+    const char *low =
+        high == NULL || text[1] == '\0' ? NULL : strchr(digits, tolower((unsigned char)text[1]));
+
+    return low == NULL ? -1 : (int)((high - digits) * 16 + (low - digits));
+}
+
 static bool mac_parse(const char *text)
 {
-    unsigned int parts[6];
-    char rest;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2], &parts[3], &parts[4],
-               &parts[5], &rest) != 6)
-        return false;
-    for (size_t i = 0; i < 6; i++)
-        mac[i] = (uint8_t)parts[i];
+    for (size_t i = 0; i < sizeof mac; i++) {
+        int byte = hex_byte(text + 3 * i);
+        if (byte < 0 || text[3 * i + 2] != (i + 1 < sizeof mac ? ':' : '\0'))
+            return false;
+        mac[i] = (uint8_t)byte;
+    }
     return (mac[0] & 1) == 0; /* a group address cannot be a station's own */
 }
 
