@@ -2,7 +2,9 @@
  * The appliance's self-signed TLS certificate (RFC 5280): P-256, serverAuth, CA:TRUE so that a client can use it as its
  * trust anchor, SAN with DNS names and IPv4 addresses.
  *
- * Ownership: buffers are the caller's. Blocking: none. Failure: STATUS_TOO_LARGE.
+ * Ownership: buffers are the caller's. Blocking: none (a signature, about 1 ms).
+ * Failure: STATUS_INVALID for a name that is no host name or a time outside the years 1970 to 9999, STATUS_TOO_LARGE when
+ *   the buffer is small, STATUS_FULL without memory.
  */
 #ifndef JETON_CRYPTO_CERTIFICATE_H
 #define JETON_CRYPTO_CERTIFICATE_H

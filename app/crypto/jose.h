@@ -4,7 +4,7 @@
  *
  * Ownership: keys and buffers are the caller's. Blocking: none (ES256 takes about 0.3 ms).
  * Failure: jose_verify says STATUS_INVALID for a text that is no compact JWS of this key's algorithm, `kid` and `typ`,
- *   STATUS_DENIED for a wrong signature.
+ *   STATUS_DENIED for a wrong signature. Memory that the curves need comes from crypto's reserve if it must.
  */
 #ifndef JETON_CRYPTO_JOSE_H
 #define JETON_CRYPTO_JOSE_H
