@@ -1,0 +1,30 @@
+/*
+ * The boot list of the machine, one step a line, up to the app.
+ */
+#include "platform/x86_64/boot.h"
+#include "platform/platform.h"
+#include "platform/x86_64/clock.h"
+#include "platform/x86_64/console.h"
+#include "platform/x86_64/cpu.h"
+#include "platform/x86_64/interrupt.h"
+#include "platform/x86_64/memory.h"
+#include "platform/x86_64/options.h"
+#include "platform/x86_64/paging.h"
+#include "platform/x86_64/traps.h"
+#include "platform/x86_64/virtio.h"
+
+_Noreturn void boot_main(uint32_t start_info)
+{
+    console_init();
+    traps_init();
+    cpu_init();
+    options_init(start_info);
+    memory_init(start_info);
+    paging_init();
+    interrupt_init();
+    clock_init();
+    options_load_files();
+    virtio_pci_probe();
+    virtio_mmio_probe();
+    platform_power_off(app_main());
+}

@@ -1,0 +1,6 @@
+# Flags of this target beyond the Makefile's. Frame pointers make the backtrace of a panic.
+CFLAGS_x86_64 += -fno-omit-frame-pointer
+
+# These run with the processor's vector registers in whatever state the app left them.
+FLAGS_platform/x86_64/interrupt.c := -mgeneral-regs-only
+FLAGS_platform/x86_64/traps.c     := -mgeneral-regs-only

@@ -1,0 +1,71 @@
+/*
+ * The one flash: choose the backend by boot option `disk` (pflash, virtio; else the first that is there), check
+ * every argument, pass on.
+ */
+#include <string.h>
+
+#include "platform/platform.h"
+#include "platform/x86_64/flash_backend.h"
+
+static const struct flash_backend *const backends[] = {&flash_pflash, &flash_disk};
+static const struct flash_backend *chosen;
+static struct flash_geometry shape;
+static uint64_t size_bytes;
+
+static bool wanted(const struct flash_backend *backend, struct bytes option)
+{
+    return option.size == 0 ||
+           (option.size == strlen(backend->option) && memcmp(option.data, backend->option, option.size) == 0);
+}
+
+enum status flash_open(struct flash_geometry *geometry)
+{
+    struct bytes option = platform_option("disk");
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        if (wanted(backends[i], option) && backends[i]->open(&shape) == STATUS_OK) {
+            chosen = backends[i];
+            size_bytes = (uint64_t)shape.block_bytes * shape.block_count;
+            *geometry = shape;
+            return STATUS_OK;
+        }
+    }
+    return STATUS_NOT_FOUND;
+}
+
+static void check(bool holds)
+{
+    if (!holds) {
+        platform_panic("flash: a call outside of its contract");
+    }
+}
+
+static bool inside(uint64_t offset, size_t size)
+{
+    return chosen != NULL && offset <= size_bytes && size <= size_bytes - offset;
+}
+
+enum status flash_read(uint64_t offset, void *out, size_t size)
+{
+    check(inside(offset, size));
+    return chosen->read(offset, out, size);
+}
+
+enum status flash_program(uint64_t offset, const void *data, size_t size)
+{
+    check(inside(offset, size));
+    check(offset % shape.program_bytes == 0 && size % shape.program_bytes == 0);
+    check(size == 0 || offset / shape.block_bytes == (offset + size - 1) / shape.block_bytes);
+    return size == 0 ? STATUS_OK : chosen->program(offset, data, size);
+}
+
+enum status flash_erase(uint32_t block_index)
+{
+    check(chosen != NULL && block_index < shape.block_count);
+    return chosen->erase(block_index);
+}
+
+enum status flash_sync(void)
+{
+    check(chosen != NULL);
+    return chosen->sync();
+}

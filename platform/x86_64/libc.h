@@ -1,0 +1,12 @@
+/*
+ * The functions of libc.c, which only the C library calls.
+ */
+#ifndef JETON_X86_64_LIBC_H
+#define JETON_X86_64_LIBC_H
+
+_Noreturn void __assert_func(const char *file, int line, const char *function, const char *expression);
+_Noreturn void __assert_no_args(void);
+_Noreturn void abort(void);
+_Noreturn void _exit(int code);
+
+#endif

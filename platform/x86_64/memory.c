@@ -1,0 +1,98 @@
+/*
+ * RAM from the loader's map, handed out in page-aligned pieces from the lowest region that has room.
+ */
+#include <string.h>
+
+#include "platform/platform.h"
+#include "platform/x86_64/image.h"
+#include "platform/x86_64/memory.h"
+#include "platform/x86_64/pvh.h"
+
+#define PAGE_BYTES    4096ULL
+#define LOW_END       0x100000ULL
+#define ADDRESS_LIMIT (1ULL << 46) /* more than any machine has; keeps sums from overflowing */
+
+static struct memory_region regions[MEMORY_REGIONS_MAX];
+static uint64_t taken_end[MEMORY_REGIONS_MAX]; /* each region is taken from its start up to here */
+static size_t region_count;
+
+static void add(uint64_t start, uint64_t end)
+{
+    start = (start + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    end &= ~(PAGE_BYTES - 1);
+    if (start < LOW_END) {
+        start = LOW_END;
+    }
+    if (start >= end || region_count == MEMORY_REGIONS_MAX) {
+        return;
+    }
+    regions[region_count] = (struct memory_region){start, end};
+    taken_end[region_count] = start;
+    region_count++;
+}
+
+static void add_around_image(uint64_t start, uint64_t end)
+{
+    uint64_t hole_start = (uintptr_t)image_start;
+    uint64_t hole_end = (uintptr_t)image_end;
+    if (end <= hole_start || start >= hole_end) {
+        add(start, end);
+        return;
+    }
+    if (start < hole_start) {
+        add(start, hole_start);
+    }
+    if (end > hole_end) {
+        add(hole_end, end);
+    }
+}
+
+void memory_init(uintptr_t start_info)
+{
+    const struct pvh_start_info *info = (const struct pvh_start_info *)start_info;
+    if (info->magic != PVH_MAGIC || info->version < 1 || info->memory_map_count == 0) {
+        platform_panic("the loader gave no memory map (PVH start info version 1 is needed)");
+    }
+    const struct pvh_memory_entry *entries = (const struct pvh_memory_entry *)(uintptr_t)info->memory_map;
+    for (uint32_t i = 0; i < info->memory_map_count; i++) {
+        const struct pvh_memory_entry *e = &entries[i];
+        if (e->type == PVH_TYPE_RAM && e->start < ADDRESS_LIMIT && e->size < ADDRESS_LIMIT) {
+            add_around_image(e->start, e->start + e->size);
+        }
+    }
+    if (region_count == 0) {
+        platform_panic("no usable memory above the image");
+    }
+}
+
+size_t memory_regions(const struct memory_region **out)
+{
+    *out = regions;
+    return region_count;
+}
+
+size_t platform_memory_free_bytes(void)
+{
+    size_t largest = 0;
+    for (size_t i = 0; i < region_count; i++) {
+        size_t free_bytes = regions[i].end - taken_end[i];
+        largest = free_bytes > largest ? free_bytes : largest;
+    }
+    return largest;
+}
+
+void *platform_memory_take(size_t size_bytes)
+{
+    if (size_bytes > ADDRESS_LIMIT) {
+        return NULL;
+    }
+    uint64_t rounded = (size_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    for (size_t i = 0; i < region_count; i++) {
+        if (regions[i].end - taken_end[i] >= rounded) {
+            void *memory = (void *)(uintptr_t)taken_end[i]; /* NOLINT(performance-no-int-to-ptr) */
+            taken_end[i] += rounded;
+            return memset(memory, 0, rounded);
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,122 @@
+/*
+ * Four-level page tables (Intel SDM volume 3, chapter 4). Ranges are disjoint and map to themselves; a 2 MiB page is
+ * used wherever a whole one fits, 4 KiB pages elsewhere.
+ */
+#include "platform/x86_64/paging.h"
+#include "platform/platform.h"
+#include "platform/x86_64/image.h"
+#include "platform/x86_64/memory.h"
+
+#define PAGE_BYTES       4096ULL
+#define LARGE_BYTES      0x200000ULL
+#define ADDRESS_LIMIT    (1ULL << 47)
+#define DEVICE_BYTES_MAX (64ULL << 20)
+
+#define ENTRY_PRESENT    1ULL
+#define ENTRY_WRITE      2ULL
+#define ENTRY_UNCACHED   0x18ULL /* PWT and PCD: strong uncacheable in the reset value of the PAT */
+#define ENTRY_LARGE      0x80ULL
+#define ENTRY_NO_EXECUTE (1ULL << 63)
+#define ENTRY_ADDRESS    0x000ffffffffff000ULL
+
+#define RIGHTS_TEXT   ENTRY_PRESENT
+#define RIGHTS_RODATA (ENTRY_PRESENT | ENTRY_NO_EXECUTE)
+#define RIGHTS_DATA   (ENTRY_PRESENT | ENTRY_WRITE | ENTRY_NO_EXECUTE)
+#define RIGHTS_DEVICE (RIGHTS_DATA | ENTRY_UNCACHED)
+
+static uint64_t *root;
+
+static uint64_t *table_new(void)
+{
+    uint64_t *table = platform_memory_take(PAGE_BYTES);
+    if (table == NULL) {
+        platform_panic("no memory for page tables");
+    }
+    return table;
+}
+
+/* The table below `entry`, made if it is not there. */
+static uint64_t *table_below(uint64_t *entry)
+{
+    if ((*entry & ENTRY_PRESENT) == 0) {
+        *entry = (uintptr_t)table_new() | ENTRY_PRESENT | ENTRY_WRITE;
+    }
+    return (uint64_t *)(uintptr_t)(*entry & ENTRY_ADDRESS);
+}
+
+/* Map one page at `address`, large if it can be, and return the number of bytes that it covers. */
+static uint64_t map_one(uint64_t address, uint64_t end, uint64_t rights)
+{
+    uint64_t *pointers = table_below(&root[address >> 39 & 511]);
+    uint64_t *directory = table_below(&pointers[address >> 30 & 511]);
+    uint64_t *entry = &directory[address >> 21 & 511];
+    bool whole = address % LARGE_BYTES == 0 && end - address >= LARGE_BYTES;
+    if (*entry & ENTRY_LARGE) {
+        return LARGE_BYTES - address % LARGE_BYTES; /* a device page that was mapped before */
+    }
+    if (whole && *entry == 0) {
+        *entry = address | rights | ENTRY_LARGE;
+        return LARGE_BYTES;
+    }
+    uint64_t *table = table_below(entry);
+    table[address >> 12 & 511] = address | rights;
+    return PAGE_BYTES;
+}
+
+static void map_range(uint64_t start, uint64_t end, uint64_t rights)
+{
+    for (uint64_t address = start; address < end;) {
+        address += map_one(address, end, rights);
+    }
+}
+
+static void map_segment(const uint8_t *start, const uint8_t *end, uint64_t rights)
+{
+    map_range((uintptr_t)start, (uintptr_t)end, rights);
+}
+
+void paging_init(void)
+{
+    root = table_new();
+    map_segment(text_start, text_end, RIGHTS_TEXT);
+    map_segment(rodata_start, rodata_end, RIGHTS_RODATA);
+    map_segment(data_start, data_end, RIGHTS_DATA);
+    map_segment(main_stack_start, main_stack_end, RIGHTS_DATA);
+    map_segment(fault_stack_start, fault_stack_end, RIGHTS_DATA);
+    map_segment(nmi_stack_start, nmi_stack_end, RIGHTS_DATA);
+    map_segment(machine_check_stack_start, machine_check_stack_end, RIGHTS_DATA);
+    map_segment(double_fault_stack_start, double_fault_stack_end, RIGHTS_DATA);
+    const struct memory_region *regions;
+    size_t count = memory_regions(&regions);
+    for (size_t i = 0; i < count; i++) {
+        map_range(regions[i].start, regions[i].end, RIGHTS_DATA);
+    }
+    __asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+}
+
+static bool overlaps(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)
+{
+    return start < other_end && other_start < end;
+}
+
+uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes)
+{
+    if (address == 0 || size_bytes == 0 || size_bytes > DEVICE_BYTES_MAX || address >= ADDRESS_LIMIT) {
+        return 0;
+    }
+    uint64_t start = address & ~(PAGE_BYTES - 1);
+    uint64_t end = (address + size_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+    const struct memory_region *regions;
+    size_t count = memory_regions(&regions);
+    for (size_t i = 0; i < count; i++) {
+        if (overlaps(start, end, regions[i].start, regions[i].end)) {
+            return 0;
+        }
+    }
+    if (overlaps(start, end, 0, 0xa0000) ||
+        overlaps(start, end, (uintptr_t)image_start, (uintptr_t)image_end)) {
+        return 0;
+    }
+    map_range(start, end, RIGHTS_DEVICE);
+    return (uintptr_t)address;
+}

@@ -1,0 +1,19 @@
+/*
+ * Final page tables: identity map with W^X. Mapped are the image's segments by their rights, its stacks between
+ * unmapped guard pages, RAM as data, and device registers as drivers ask for them. All else, page 0 and the first
+ * MiB included, faults.
+ */
+#ifndef JETON_X86_64_PAGING_H
+#define JETON_X86_64_PAGING_H
+
+#include "platform/types.h"
+
+/* Build the tables and switch to them. Takes a few pages of memory. */
+void paging_init(void);
+
+/* Map the registers at [address, address + size) uncached, read-write, not executable, and return where they are now.
+ * 0 when the range touches RAM or the image (a device must not make us write there) or is absurd. Mapping a page
+ * again is harmless. */
+uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * PCI configuration space by ports 0xcf8/0xcfc (mechanism 1): finding devices, base addresses, capabilities, MSI-X.
+ * What a device says is checked before it is used: base addresses that touch RAM are refused by paging_map_device().
+ */
+#ifndef JETON_X86_64_PCI_H
+#define JETON_X86_64_PCI_H
+
+#include "platform/types.h"
+
+struct pci_device {
+    uint8_t bus, slot, function;
+    uint16_t vendor, device, subsystem;
+    uintptr_t msix_table; /* 0 until pci_msix_enable() */
+    uint16_t msix_count;
+};
+
+#define PCI_CAPABILITY_VENDOR 0x09
+#define PCI_CAPABILITY_MSIX   0x11
+
+/* Call `visit` for every function behind the host bridge, bridges followed. */
+void pci_each_device(void (*visit)(const struct pci_device *device));
+
+uint32_t pci_read32(const struct pci_device *device, uint8_t offset);
+uint8_t pci_read8(const struct pci_device *device, uint8_t offset);
+void pci_write32(const struct pci_device *device, uint8_t offset, uint32_t value);
+
+/* Let the device answer at its base addresses and start transfers; switch off its INTx line. */
+void pci_enable(const struct pci_device *device);
+
+/* The offset of the next capability `id` after `previous` (0: the first); 0 when there is none. */
+uint8_t pci_capability_next(const struct pci_device *device, uint8_t id, uint8_t previous);
+
+/* Map [offset, offset + size) of memory base address `index`; 0 when there is no such thing. */
+uintptr_t pci_map(const struct pci_device *device, uint8_t index, uint32_t offset, uint32_t size);
+
+/* Map the MSI-X table and switch MSI-X on with every entry masked. STATUS_NOT_FOUND without the capability. */
+enum status pci_msix_enable(struct pci_device *device) MUST_USE;
+
+/* Let table entry `entry` raise `vector`. */
+enum status pci_msix_set(struct pci_device *device, uint16_t entry, uint8_t vector) MUST_USE;
+
+#endif

@@ -1,0 +1,59 @@
+/*
+ * Stopping: QEMU's exit port first, then the ways of real machines.
+ */
+#include "platform/x86_64/power.h"
+#include "platform/platform.h"
+#include "platform/x86_64/console.h"
+#include "platform/x86_64/cpu.h"
+#include "platform/x86_64/traps.h"
+
+#define DEBUG_EXIT_PORT    0xf4U
+#define RESET_CONTROL_PORT 0xcf9U
+#define RESET_FULL         0x06U
+#define KEYBOARD_PORT      0x64U
+#define KEYBOARD_RESET     0xfeU
+
+static void reset_machine(void)
+{
+    port_write8(RESET_CONTROL_PORT, RESET_FULL);
+    port_write8(KEYBOARD_PORT, KEYBOARD_RESET);
+    struct __attribute__((packed)) {
+        uint16_t limit;
+        uint64_t base;
+    } no_idt = {0, 0};
+    __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
+}
+
+_Noreturn void power_stop(uint8_t code)
+{
+    port_write8(DEBUG_EXIT_PORT, code);
+    if (code == POWER_CODE_PANIC) {
+        reset_machine();
+    }
+    cpu_halt_forever();
+}
+
+_Noreturn void platform_power_off(int exit_code)
+{
+    console_flush();
+    if (exit_code == 0) {
+        power_stop(POWER_CODE_OK);
+    }
+    unsigned code = exit_code > 0 && exit_code < 32 ? (unsigned)exit_code : 31U;
+    power_stop((uint8_t)(POWER_CODE_APP + code));
+}
+
+_Noreturn void platform_panic(const char *sentence)
+{
+    console_print("\npanic: ");
+    console_print(sentence);
+    console_print("\n");
+    trap_backtrace((uintptr_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
+    console_flush();
+    power_stop(POWER_CODE_PANIC);
+}
+
+bool platform_stop_requested(void)
+{
+    return false;
+}

@@ -1,0 +1,23 @@
+/*
+ * The end of the run, and the code that the host sees.
+ *
+ * With QEMU's isa-debug-exit device at port 0xf4, a written byte v makes QEMU exit with 2v + 1:
+ *   33            app_main() returned 0
+ *   35            panic or processor exception
+ *   65 + 2n       app_main() returned n (1 to 31; larger n count as 31)
+ *   0             no verdict of ours: triple fault with -no-reboot, or QEMU was told to quit
+ * Without the device a normal end halts the processor for good, and a panic resets the machine.
+ */
+#ifndef JETON_X86_64_POWER_H
+#define JETON_X86_64_POWER_H
+
+#include "platform/types.h"
+
+#define POWER_CODE_OK    16U
+#define POWER_CODE_PANIC 17U
+#define POWER_CODE_APP   32U
+
+/* Stop now with one of the codes above; prints nothing, needs nothing to work. */
+_Noreturn void power_stop(uint8_t code);
+
+#endif

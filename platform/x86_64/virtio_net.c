@@ -1,0 +1,247 @@
+/*
+ * Virtio 1.1, 5.1. Descriptor i always describes buffer i; a header of 12 bytes comes before each frame.
+ */
+#include <string.h>
+
+#include "platform/platform.h"
+#include "platform/x86_64/console.h"
+#include "platform/x86_64/interrupt.h"
+#include "platform/x86_64/virtio_net.h"
+
+#define FEATURE_MTU    (1ULL << 3)
+#define FEATURE_MAC    (1ULL << 5)
+#define FEATURE_STATUS (1ULL << 16)
+#define CONFIG_MAC     0U
+#define CONFIG_STATUS  6U
+#define CONFIG_MTU     10U
+#define STATUS_LINK_UP 1U
+#define QUEUE_RECEIVE  0U
+#define QUEUE_SEND     1U
+#define QUEUE_SIZE     256U
+#define HEADER_BYTES   12U
+#define BUFFER_BYTES   2048U
+#define MTU_DEFAULT    1500U
+#define MTU_MIN        68U
+#define OFFER_BATCH    32U /* receive buffers given back to the device at once */
+
+static struct virtio_device *net;
+static struct virtq receive_queue;
+static struct virtq send_queue;
+static uint8_t *receive_buffers;
+static uint8_t *send_buffers;
+static bool receive_owned_by_device[QUEUE_SIZE];
+static bool send_owned_by_device[QUEUE_SIZE];
+static uint16_t send_free[QUEUE_SIZE]; /* a stack of buffers that the device does not own */
+static uint16_t send_free_count;
+static struct platform_nic info;
+static uint32_t config_interrupts_seen;
+
+static uint8_t *receive_buffer(uint16_t id)
+{
+    return receive_buffers + (size_t)id * BUFFER_BYTES;
+}
+
+static uint8_t *send_buffer(uint16_t id)
+{
+    return send_buffers + (size_t)id * BUFFER_BYTES;
+}
+
+static bool usable(void)
+{
+    return net != NULL && !net->broken;
+}
+
+static void read_link(void)
+{
+    bool has_status = (net->features & FEATURE_STATUS) != 0;
+    info.link_up = !has_status || (virtio_config16(net, CONFIG_STATUS) & STATUS_LINK_UP) != 0;
+}
+
+static void read_config(void)
+{
+    info.present = true;
+    for (uint32_t i = 0; i < sizeof info.mac; i++) {
+        info.mac[i] = virtio_config8(net, CONFIG_MAC + i);
+    }
+    uint16_t mtu = (net->features & FEATURE_MTU) ? virtio_config16(net, CONFIG_MTU) : MTU_DEFAULT;
+    info.mtu_bytes = mtu >= MTU_MIN && mtu <= MTU_DEFAULT ? mtu : MTU_DEFAULT;
+    read_link();
+}
+
+static void offer_receive(uint16_t id)
+{
+    receive_owned_by_device[id] = true;
+    virtq_offer(&receive_queue, id);
+}
+
+static enum status make_queues(struct virtio_device *device)
+{
+    enum status status = virtq_init(&receive_queue, device, QUEUE_RECEIVE, QUEUE_SIZE);
+    if (status == STATUS_OK) {
+        status = virtq_init(&send_queue, device, QUEUE_SEND, QUEUE_SIZE);
+    }
+    if (status != STATUS_OK) {
+        return status;
+    }
+    receive_buffers = platform_memory_take((size_t)receive_queue.size * BUFFER_BYTES);
+    send_buffers = platform_memory_take((size_t)send_queue.size * BUFFER_BYTES);
+    return receive_buffers != NULL && send_buffers != NULL ? STATUS_OK : STATUS_FULL;
+}
+
+void virtio_net_attach(struct virtio_device *device)
+{
+    uint64_t wanted = FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU | VIRTIO_FEATURE_EVENT_INDEX;
+    if (net != NULL || virtio_start(device, wanted) != STATUS_OK) {
+        return;
+    }
+    if (make_queues(device) != STATUS_OK) {
+        virtio_give_up(device, "has no usable queues");
+        return;
+    }
+    net = device;
+    for (uint16_t id = 0; id < receive_queue.size; id++) {
+        virtq_describe(&receive_queue, id, receive_buffer(id), BUFFER_BYTES, VIRTQ_DEVICE_WRITES);
+        offer_receive(id);
+    }
+    for (uint16_t id = 0; id < send_queue.size; id++) {
+        send_free[send_free_count++] = id;
+    }
+    read_config();
+    virtio_run(device);
+    virtq_publish(&receive_queue);
+}
+
+/* The interrupt count stands in for a flag, so that the handler need not know us. With a shared line (MMIO) every
+ * interrupt counts; reading the link once more is harmless. */
+void platform_nic_info(struct platform_nic *nic)
+{
+    if (usable()) {
+        uint32_t count = interrupt_count(net->config_vector);
+        if (count != config_interrupts_seen) {
+            config_interrupts_seen = count;
+            read_link();
+        }
+    } else {
+        info = (struct platform_nic){.present = false};
+    }
+    *nic = info;
+}
+
+/* The next frame, with its header, as the device left it; NULL when there is none. */
+static const uint8_t *take_frame(uint16_t *id, size_t *frame_size)
+{
+    uint32_t used_size;
+    if (!usable() || !virtq_take(&receive_queue, id, &used_size)) {
+        return NULL;
+    }
+    if (!receive_owned_by_device[*id]) {
+        virtio_give_up(net, "returned a receive buffer twice");
+        return NULL;
+    }
+    receive_owned_by_device[*id] = false;
+    bool sound = used_size > HEADER_BYTES && used_size <= BUFFER_BYTES;
+    *frame_size = sound ? used_size - HEADER_BYTES : 0;
+    return receive_buffer(*id) + HEADER_BYTES;
+}
+
+size_t platform_nic_receive(uint8_t *frame, size_t capacity)
+{
+    uint16_t id;
+    size_t size = 0;
+    const uint8_t *data;
+    while (size == 0 && (data = take_frame(&id, &size)) != NULL) {
+        if (size > capacity) {
+            size = 0;
+        }
+        memcpy(frame, data, size);
+        offer_receive(id);
+        if ((uint16_t)(receive_queue.available_next - receive_queue.available_published) >= OFFER_BATCH) {
+            virtq_publish(&receive_queue);
+        }
+    }
+    return size;
+}
+
+/* Take back the buffers that the device has sent. */
+static void reclaim_sent(void)
+{
+    uint16_t id;
+    uint32_t size;
+    while (virtq_take(&send_queue, &id, &size)) {
+        if (!send_owned_by_device[id]) {
+            virtio_give_up(net, "returned a send buffer twice");
+            return;
+        }
+        send_owned_by_device[id] = false;
+        send_free[send_free_count++] = id;
+    }
+}
+
+static size_t total_size(const struct bytes *parts, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += parts[i].size;
+    }
+    return total;
+}
+
+enum status platform_nic_send(const struct bytes *parts, size_t count)
+{
+    if (!usable()) {
+        return STATUS_IO;
+    }
+    if (count > PLATFORM_FRAME_PARTS_MAX || total_size(parts, count) > PLATFORM_FRAME_MAX_BYTES) {
+        platform_panic("platform_nic_send: the frame is too large");
+    }
+    reclaim_sent();
+    if (send_free_count == 0) {
+        virtq_publish(&send_queue);
+        return usable() ? STATUS_AGAIN : STATUS_IO;
+    }
+    uint16_t id = send_free[--send_free_count];
+    uint8_t *end = send_buffer(id) + HEADER_BYTES; /* the header is zero and stays so: no offloads */
+    for (size_t i = 0; i < count; i++) {
+        memcpy(end, parts[i].data, parts[i].size);
+        end += parts[i].size;
+    }
+    virtq_describe(&send_queue, id, send_buffer(id), (uint32_t)(end - send_buffer(id)), 0);
+    send_owned_by_device[id] = true;
+    virtq_offer(&send_queue, id);
+    return STATUS_OK;
+}
+
+void platform_nic_flush(void)
+{
+    if (usable()) {
+        virtq_publish(&send_queue);
+        virtq_publish(&receive_queue);
+    }
+}
+
+bool virtio_net_sleep_begin(void)
+{
+    if (!usable()) {
+        return true;
+    }
+    platform_nic_flush();
+    net->transport->interrupt_acknowledge(net);
+    virtq_interrupt_on(&receive_queue);
+    if (send_free_count == 0) {
+        virtq_interrupt_on(&send_queue);
+    }
+    return !virtq_has_used(&receive_queue) && !(send_free_count == 0 && virtq_has_used(&send_queue));
+}
+
+void virtio_net_sleep_end(void)
+{
+    if (usable()) {
+        virtq_interrupt_off(&receive_queue);
+        virtq_interrupt_off(&send_queue);
+    }
+}
+
+bool virtio_net_needs_polling(void)
+{
+    return usable() && !net->has_interrupt;
+}
