@@ -29,11 +29,30 @@
 #define JSON_TEXT_MAX_BYTES HTTP_BODY_MAX_BYTES
 
 /* ---- store ---- */
-#define STORE_RECORD_MAX_BYTES 20480 /* a tenant with the largest policy: one body and its frame */
+#define STORE_RECORD_MAX_BYTES   20480 /* a tenant with the largest policy: one body and its frame */
+#define STORE_FRAME_SOFT_BYTES   16384 /* records of one frame, unless one alone is larger */
+#define STORE_FRAME_MAX_BYTES    20992 /* header, the largest record, tag, CRC, padding */
+#define STORE_SEGMENT_MIN_BYTES  32768
+#define STORE_SEGMENTS_MIN       12
+#define STORE_SEGMENTS_MAX       2048 /* a larger flash has larger segments */
+#define STORE_HEADER_BLOCKS      4
+#define STORE_PROGRAM_MAX_BYTES  512
+#define STORE_WINDOW_BYTES       (128 * 1024) /* read ahead of replay and compaction */
+#define STORE_IO_TRIES           3
+#define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
+#define STORE_SENTENCE_MAX_BYTES 200
+static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
+static_assert(STORE_WINDOW_BYTES >= 2 * STORE_FRAME_MAX_BYTES, "a window holds a frame wherever it begins");
+static_assert(STORE_RECORD_MAX_BYTES + 4 + 108 + 16 + 4 <= STORE_FRAME_MAX_BYTES,
+              "the largest record has a frame");
+static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fits");
 
 /* ---- api ---- */
 #define API_BODY_MAX_BYTES                                                                                   \
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
+#define API_ID_MAX_BYTES   64  /* decoded {id} segment or parameter name; longer ones are of no thing */
+#define API_PAGE_DEFAULT   50
+#define API_PAGE_MAX       100 /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
 
 /* ---- token ---- */
 #define TOKEN_NAME_MAX_CODE_POINTS        255
@@ -57,6 +76,43 @@
 #define USER_TENANTS_MAX                  16
 #define USER_CAPABILITIES_MAX             32
 #define CAPABILITY_MAX_BYTES              64
+#define TOKEN_MEMOS_MAX                   8 /* idempotency keys remembered at one token */
+#define TOKEN_TEXT_MAX_BYTES              8192
+#define PRINCIPAL_TEXT_MAX_BYTES          18000
+#define POOL_TEXT_MAX_BYTES               PRINCIPAL_TEXT_MAX_BYTES
+#define TABLE_MEMORY_MIN_BYTES            (256 * 1024)
+#define TOKEN_RETENTION_S                 (90 * 86400) /* revoked and expired tokens stay listed as long */
+/* All texts of one entity and their field headers (3 bytes each) fit; so does its record. */
+static_assert(TOKEN_NAME_MAX_BYTES + TOKEN_DESCRIPTION_MAX_BYTES + TOKEN_REASON_MAX_BYTES +
+                      USER_EMAIL_MAX_BYTES + ACTION_NAME_MAX_BYTES + 17 * TOKEN_CIDRS_MAX +
+                      40 * TOKEN_MEMOS_MAX + 128 <=
+                  TOKEN_TEXT_MAX_BYTES,
+              "a token's texts");
+static_assert(TENANT_NAME_MAX_BYTES + TENANT_POLICY_MAX_BYTES + 128 <= PRINCIPAL_TEXT_MAX_BYTES,
+              "a tenant's texts");
+static_assert(USER_EMAIL_MAX_BYTES + 16 * USER_TENANTS_MAX +
+                      USER_CAPABILITIES_MAX * (CAPABILITY_MAX_BYTES + 3) + 128 <=
+                  PRINCIPAL_TEXT_MAX_BYTES,
+              "a user's texts");
+static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the largest record");
+
+/* ---- service ---- */
+#define SERVICE_SETTINGS_MAX         16
+#define SERVICE_SETTING_NAME_MAX     32
+#define SERVICE_SIGNING_KEYS_MAX     8    /* the one in use and those whose tokens still live */
+#define SERVICE_NOTES_MAX            256  /* bulk revocations whose reason is still told */
+#define SERVICE_TOUCHED_MAX          4096 /* tokens whose last use waits for the log */
+#define SERVICE_TOUCH_PERIOD_S       60
+#define SERVICE_SWEEP_PERIOD_S       60
+#define SERVICE_SWEEP_SLOTS          256 /* looked at between two looks at the time */
+#define SERVICE_ISSUER_MAX_BYTES     272
+#define SERVICE_CLAIMS_MAX_BYTES     1024
+#define SERVICE_CREDENTIAL_MAX_BYTES 4096
+
+/* ---- net ---- */
+#define LINK_FRAMES_PER_TURN 64  /* taken in before connections are looked at */
+#define LINK_COPY_MAX_BYTES  512 /* frames up to this size move to a buffer of their size */
+#define TLS_WRITE_MAX_BYTES  4096
 
 /* ---- main ---- */
 #define MEMORY_MIN_BYTES     (8 * 1024 * 1024)

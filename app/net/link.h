@@ -1,0 +1,42 @@
+/*
+ * The network interface: Ethernet frames of the platform into lwIP and back, its clock, and our IPv4 address.
+ *
+ * Ownership: one interface; the options' views are copied. Buffers come from the heap given. Blocking: none.
+ * Failure: link_start says STATUS_INVALID for an address text that is none, STATUS_IO without an interface. After it, a
+ *   full heap or queue drops frames, as a network may; the link going down and up is followed.
+ * Limits: LINK_* in limits.h.
+ */
+#ifndef JETON_NET_LINK_H
+#define JETON_NET_LINK_H
+
+#include "base/heap.h"
+#include "limits.h"
+
+struct link_options {
+    struct heap *heap;
+    struct bytes host_name; /* told to the DHCP server; at most HOST_NAME_MAX_BYTES */
+    struct bytes ip;        /* "192.0.2.5" or "192.0.2.5/24"; empty: DHCP */
+    struct bytes netmask;   /* "255.255.255.0"; empty: from `ip`, else /24 */
+    struct bytes gateway;   /* empty: none */
+};
+
+/* Bring the interface up and begin to get an address. Once. */
+enum status link_start(const struct link_options *options) MUST_USE;
+
+/* Take in at most LINK_FRAMES_PER_TURN frames, run what timers are due. True if a frame came. */
+bool link_poll(void);
+
+/* Our address, host byte order; false while there is none. */
+bool link_address(uint32_t *ipv4);
+
+/* When link_poll has to be called next even if no frame comes. Monotonic; UINT64_MAX: never. */
+uint64_t link_next_deadline_ns(void);
+
+struct link_stats {
+    uint64_t received_count;
+    uint64_t sent_count;
+    uint64_t dropped_count; /* in either direction: no memory, full queue */
+};
+void link_stats(struct link_stats *stats);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The HTTPS server over lwIP: accepts connections, steps those that have something to do, lets answers go once they are
+ * durable, ends those that are too slow.
+ *
+ * Ownership: connections, their TLS sessions and their buffers come from the heap given. Blocking: none.
+ * Failure: server_start says STATUS_FULL without memory for the answer buffer, STATUS_IO when the port can't be had. After
+ *   it, what has no room is refused or closed.
+ * Limits: SERVER_* and CONN_* in limits.h.
+ */
+#ifndef JETON_NET_SERVER_H
+#define JETON_NET_SERVER_H
+
+#include "base/heap.h"
+#include "limits.h"
+
+struct server_options {
+    struct heap *heap;
+    uint16_t port;
+    uint32_t connection_count; /* most at a time; 0: as many as the heap has room for */
+};
+
+/* After tls_start. */
+enum status server_start(const struct server_options *options) MUST_USE;
+
+/* Step each connection that was ready when the call began, and end those whose time is over. True if there was work. */
+bool server_step(void);
+
+/* After a flush: what waited for it goes on its way, or, when the flush failed, becomes a 503. */
+void server_release(bool flush_ok);
+
+/* When server_step has to be called next even if nothing comes: 0 while a connection is ready, UINT64_MAX: never. */
+uint64_t server_next_deadline_ns(void);
+
+struct server_stats {
+    uint32_t connection_count;
+    uint32_t connection_bound;
+    uint64_t accepted_count;
+    uint64_t refused_count; /* over a bound, or no memory */
+    uint64_t evicted_count; /* idle ones that made room */
+    uint64_t timeout_count;
+    uint64_t handshake_count; /* completed */
+    uint64_t resumed_count;
+    uint64_t handshake_failed_count;
+    uint64_t request_count;
+    uint64_t heap_used_bytes;
+};
+void server_stats(struct server_stats *stats);
+
+#endif
