@@ -19,7 +19,7 @@ SOURCES_picolibc := \
 INCLUDES_picolibc := -nostdinc -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) -Ithird_party/picolibc \
     -isystem $(PICOLIBC)/tinystdio -isystem $(PICOLIBC)/include
 
-FLAGS_picolibc := -I$(PICOLIBC)/locale -D_LIBC -D_COMPILING_NEWLIB -ffreestanding -fno-builtin -fno-tree-loop-distribute-patterns -Wno-all
+FLAGS_picolibc := -I$(PICOLIBC)/locale -D_LIBC -D_COMPILING_NEWLIB -ffreestanding -fno-builtin -Wno-all
 # strtod() as exact as IEEE 754 asks: the one of stdlib/, as tinystdio's rounds wrongly from 18 digits on. Its big numbers
 # come out of bignum_pool.c.
 FLAGS_$(PICOLIBC)/stdlib/strtod.c := -Dnan=__builtin_nan
