@@ -4,3 +4,5 @@ CFLAGS_x86_64 += -fno-omit-frame-pointer
 # These run with the processor's vector registers in whatever state the app left them.
 FLAGS_platform/x86_64/interrupt.c := -mgeneral-regs-only
 FLAGS_platform/x86_64/traps.c     := -mgeneral-regs-only
+FLAGS_platform/x86_64/memory.c    := -mgeneral-regs-only
+FLAGS_platform/x86_64/paging.c    := -mgeneral-regs-only -fno-tree-loop-distribute-patterns

@@ -1,20 +1,25 @@
 /*
  * RAM from the loader's map, handed out in page-aligned pieces from the lowest region that has room.
  */
-#include <string.h>
-
+#include "platform/x86_64/memory.h"
 #include "platform/platform.h"
 #include "platform/x86_64/image.h"
-#include "platform/x86_64/memory.h"
+#include "platform/x86_64/paging.h"
 #include "platform/x86_64/pvh.h"
 
 #define PAGE_BYTES    4096ULL
 #define LOW_END       0x100000ULL
 #define ADDRESS_LIMIT (1ULL << 46) /* more than any machine has; keeps sums from overflowing */
 
+#define UNTOUCHED_MIN_BYTES (256ULL << 10) /* smaller pieces are zeroed when taken */
+#define UNTOUCHED_MAX       32U
+#define TOUCH_BYTES         (16ULL << 10) /* mapped at one touch */
+
 static struct memory_region regions[MEMORY_REGIONS_MAX];
 static uint64_t taken_end[MEMORY_REGIONS_MAX]; /* each region is taken from its start up to here */
 static size_t region_count;
+static struct memory_region untouched[UNTOUCHED_MAX]; /* handed out, mapped part by part */
+static size_t untouched_count;
 
 static void add(uint64_t start, uint64_t end)
 {
@@ -81,18 +86,54 @@ size_t platform_memory_free_bytes(void)
     return largest;
 }
 
-void *platform_memory_take(size_t size_bytes)
+uintptr_t memory_reserve(size_t size_bytes)
 {
     if (size_bytes > ADDRESS_LIMIT) {
-        return NULL;
+        return 0;
     }
     uint64_t rounded = (size_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     for (size_t i = 0; i < region_count; i++) {
         if (regions[i].end - taken_end[i] >= rounded) {
-            void *memory = (void *)(uintptr_t)taken_end[i]; /* NOLINT(performance-no-int-to-ptr) */
             taken_end[i] += rounded;
-            return memset(memory, 0, rounded);
+            return taken_end[i] - rounded;
         }
     }
-    return NULL;
+    return 0;
+}
+
+void *memory_take_for_device(size_t size_bytes)
+{
+    uintptr_t start = memory_reserve(size_bytes);
+    if (start != 0) {
+        paging_map_zeroed(start, start + size_bytes);
+    }
+    return (void *)start;
+}
+
+void *platform_memory_take(size_t size_bytes)
+{
+    if (size_bytes < UNTOUCHED_MIN_BYTES || untouched_count == UNTOUCHED_MAX) {
+        return memory_take_for_device(size_bytes);
+    }
+    uintptr_t start = memory_reserve(size_bytes);
+    if (start != 0) {
+        uint64_t end = (start + size_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
+        untouched[untouched_count++] = (struct memory_region){start, end};
+    }
+    return (void *)start;
+}
+
+bool memory_touch(uint64_t address)
+{
+    for (size_t i = 0; i < untouched_count; i++) {
+        if (address >= untouched[i].start && address < untouched[i].end) {
+            uint64_t start = address & ~(TOUCH_BYTES - 1);
+            uint64_t end = start + TOUCH_BYTES;
+            start = start > untouched[i].start ? start : untouched[i].start;
+            end = end < untouched[i].end ? end : untouched[i].end;
+            paging_map_zeroed(start, end);
+            return true;
+        }
+    }
+    return false;
 }

@@ -1,6 +1,10 @@
 /*
  * Usable RAM: what the loader's map calls RAM, without the first MiB and without the image. Behind
  * platform_memory_take(); nothing is ever given back.
+ *
+ * A large piece is handed out unmapped, and each part of it is zeroed and mapped when it is first touched: clearing
+ * all memory at boot would take longer than the rest of the start. Such memory must not be given to a device before
+ * the processor has touched it; drivers use memory_take_for_device().
  */
 #ifndef JETON_X86_64_MEMORY_H
 #define JETON_X86_64_MEMORY_H
@@ -16,6 +20,16 @@ struct memory_region {
 
 /* Take the map from struct hvm_start_info at `start_info`. Panics when it has none. */
 void memory_init(uintptr_t start_info);
+
+/* Like platform_memory_take(), but zeroed at once, so that a device may write to it. */
+void *memory_take_for_device(size_t size_bytes);
+
+/* Take addresses only: neither mapped nor zeroed. 0 when there is not as much. */
+uintptr_t memory_reserve(size_t size_bytes);
+
+/* The processor touched unmapped `address`: true when that was the first touch of handed-out memory, which is now
+ * there. Called by the page-fault handler. */
+bool memory_touch(uint64_t address);
 
 /* All RAM regions above 1 MiB, the image's own range left out, as they were at boot. */
 size_t memory_regions(const struct memory_region **regions);

@@ -24,14 +24,38 @@
 #define RIGHTS_DATA   (ENTRY_PRESENT | ENTRY_WRITE | ENTRY_NO_EXECUTE)
 #define RIGHTS_DEVICE (RIGHTS_DATA | ENTRY_UNCACHED)
 
+#define ENTRIES      512U
+#define EARLY_TABLES 16U /* for the image and for the reserve of tables itself */
+#define SPARE_TABLES 64U /* for devices, wherever they are */
+
 static uint64_t *root;
+static uint64_t early_tables[EARLY_TABLES][ENTRIES] __attribute__((aligned(4096)));
+static size_t early_tables_used;
+static uintptr_t
+    reserve_next; /* page tables for all of RAM, taken at boot: a page fault needs one without fail */
+static uintptr_t reserve_end;
+
+/* With plain stores: this also runs in the page-fault handler, where memset() might use vector registers. */
+static void zero_page(uint64_t *page)
+{
+    for (uint64_t *end = page + ENTRIES; page != end; page += 8) {
+        page[0] = page[1] = page[2] = page[3] = 0;
+        page[4] = page[5] = page[6] = page[7] = 0;
+        __asm__ volatile("" : : : "memory");
+    }
+}
 
 static uint64_t *table_new(void)
 {
-    uint64_t *table = platform_memory_take(PAGE_BYTES);
-    if (table == NULL) {
+    if (early_tables_used < EARLY_TABLES) {
+        return early_tables[early_tables_used++];
+    }
+    if (reserve_next == reserve_end) {
         platform_panic("no memory for page tables");
     }
+    uint64_t *table = (uint64_t *)reserve_next;
+    reserve_next += PAGE_BYTES;
+    zero_page(table);
     return table;
 }
 
@@ -75,6 +99,25 @@ static void map_segment(const uint8_t *start, const uint8_t *end, uint64_t right
     map_range((uintptr_t)start, (uintptr_t)end, rights);
 }
 
+/* One table maps 2 MiB; the tables above them are few. */
+static void reserve_tables(void)
+{
+    const struct memory_region *regions;
+    size_t count = memory_regions(&regions);
+    uint64_t tables = SPARE_TABLES;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t bytes = regions[i].end - regions[i].start;
+        tables += bytes / LARGE_BYTES + bytes / (LARGE_BYTES * ENTRIES) + 4;
+    }
+    uintptr_t start = memory_reserve(tables * PAGE_BYTES);
+    if (start == 0) {
+        platform_panic("no memory for page tables");
+    }
+    map_range(start, start + tables * PAGE_BYTES, RIGHTS_DATA);
+    reserve_next = start;
+    reserve_end = start + tables * PAGE_BYTES;
+}
+
 void paging_init(void)
 {
     root = table_new();
@@ -86,12 +129,22 @@ void paging_init(void)
     map_segment(nmi_stack_start, nmi_stack_end, RIGHTS_DATA);
     map_segment(machine_check_stack_start, machine_check_stack_end, RIGHTS_DATA);
     map_segment(double_fault_stack_start, double_fault_stack_end, RIGHTS_DATA);
-    const struct memory_region *regions;
-    size_t count = memory_regions(&regions);
-    for (size_t i = 0; i < count; i++) {
-        map_range(regions[i].start, regions[i].end, RIGHTS_DATA);
-    }
+    reserve_tables();
     __asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+}
+
+void paging_map_zeroed(uint64_t start, uint64_t end)
+{
+    for (uint64_t address = start & ~(PAGE_BYTES - 1); address < end; address += PAGE_BYTES) {
+        uint64_t *pointers = table_below(&root[address >> 39 & 511]);
+        uint64_t *directory = table_below(&pointers[address >> 30 & 511]);
+        uint64_t *table = table_below(&directory[address >> 21 & 511]);
+        uint64_t *entry = &table[address >> 12 & 511];
+        if (*entry == 0) {
+            *entry = address | RIGHTS_DATA;
+            zero_page((uint64_t *)address);
+        }
+    }
 }
 
 static bool overlaps(uint64_t start, uint64_t end, uint64_t other_start, uint64_t other_end)

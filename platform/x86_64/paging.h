@@ -1,7 +1,7 @@
 /*
  * Final page tables: identity map with W^X. Mapped are the image's segments by their rights, its stacks between
- * unmapped guard pages, RAM as data, and device registers as drivers ask for them. All else, page 0 and the first
- * MiB included, faults.
+ * unmapped guard pages, memory that was taken, and device registers as drivers ask for them. All else, page 0 and
+ * the first MiB included, faults.
  */
 #ifndef JETON_X86_64_PAGING_H
 #define JETON_X86_64_PAGING_H
@@ -10,6 +10,9 @@
 
 /* Build the tables and switch to them. Takes a few pages of memory. */
 void paging_init(void);
+
+/* Map the pages of [start, end) as data, zeroing those that were not mapped before. */
+void paging_map_zeroed(uint64_t start, uint64_t end);
 
 /* Map the registers at [address, address + size) uncached, read-write, not executable, and return where they are now.
  * 0 when the range touches RAM or the image (a device must not make us write there) or is absurd. Mapping a page

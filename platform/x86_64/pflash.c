@@ -12,6 +12,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/flash_backend.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/paging.h"
 
 #define TOP_OF_FLASH     0x100000000ULL
@@ -102,7 +103,7 @@ static enum status pflash_open(struct flash_geometry *geometry)
         return STATUS_NOT_FOUND;
     }
     base = paging_map_device(top - chip_bytes(&chip), chip_bytes(&chip));
-    marks = platform_memory_take(chip.block_count * sizeof *marks);
+    marks = memory_take_for_device(chip.block_count * sizeof *marks);
     if (base == 0 || marks == NULL) {
         return STATUS_NOT_FOUND;
     }

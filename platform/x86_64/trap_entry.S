@@ -1,6 +1,7 @@
 /*
- * The 64 interrupt entries. Exceptions (0 to 31) save every register as struct trap_frame and never return; device
- * interrupts (32 to 63) save what C may change, call interrupt_handle(vector) and resume. C code behind them is
+ * The 64 interrupt entries. Exceptions (0 to 31) save every register as struct trap_frame and resume only when
+ * trap_handle() returns (first touch of memory); device interrupts (32 to 63) save what C may change, call
+ * interrupt_handle(vector) and resume. C code behind them is
  * built without SSE, so vector registers need no saving.
  */
     .text
@@ -53,10 +54,24 @@ exception_common:
     pushq %r15
     cld
     movq %rsp, %rdi
-    call trap_report
-1:  cli
-    hlt
-    jmp 1b
+    call trap_handle
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rbp
+    popq %rbx
+    popq %rdx
+    popq %rcx
+    popq %rax
+    addq $16, %rsp
+    iretq
 
 interrupt_common:
     pushq %rax

@@ -6,6 +6,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/image.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/power.h"
 
 #define VECTOR_COUNT         64U
@@ -18,6 +19,9 @@
 #define VECTOR_PAGE_FAULT    14U
 #define VECTOR_MACHINE_CHECK 18U
 #define VECTOR_FIRST_DEVICE  32U
+
+#define FAULT_PRESENT 0x01U /* page-fault error code: the page is there, the right is missing */
+#define FAULT_FETCH   0x10U
 
 enum fault_stack {
     STACK_CURRENT = 0,
@@ -198,18 +202,28 @@ static void print_cause(const struct trap_frame *frame, uint64_t cr2)
     console_print("\n");
 }
 
-_Noreturn void trap_report(const struct trap_frame *frame)
+_Noreturn static void report(const struct trap_frame *frame, uint64_t cr2)
 {
     static bool reporting;
     if (reporting) {
         power_stop(POWER_CODE_PANIC); /* the report itself failed */
     }
     reporting = true;
-    uint64_t cr2;
-    __asm__ volatile("movq %%cr2, %0" : "=r"(cr2));
     print_cause(frame, cr2);
     print_registers(frame);
     trap_backtrace(frame->rip, frame->rbp);
     console_flush();
     power_stop(POWER_CODE_PANIC);
+}
+
+void trap_handle(const struct trap_frame *frame)
+{
+    uint64_t cr2;
+    __asm__ volatile("movq %%cr2, %0" : "=r"(cr2));
+    bool absent_data =
+        frame->vector == VECTOR_PAGE_FAULT && (frame->error_code & (FAULT_PRESENT | FAULT_FETCH)) == 0;
+    if (absent_data && memory_touch(cr2)) {
+        return;
+    }
+    report(frame, cr2);
 }

@@ -1,6 +1,7 @@
 /*
- * Descriptor tables and exceptions. Every exception is fatal: it prints the processor's state and stops the machine
- * with the panic exit code, on a stack of its own, so that a stack overflow is reported too.
+ * Descriptor tables and exceptions. Every exception but the first touch of handed-out memory is fatal: it prints the
+ * processor's state and stops the machine with the panic exit code, on a stack of its own, so that a stack overflow
+ * is reported too.
  */
 #ifndef JETON_X86_64_TRAPS_H
 #define JETON_X86_64_TRAPS_H
@@ -17,8 +18,8 @@ struct trap_frame {
 /* Load GDT, TSS and IDT. */
 void traps_init(void);
 
-/* Called by trap_entry.S. */
-_Noreturn void trap_report(const struct trap_frame *frame);
+/* Called by trap_entry.S; returns when the instruction can be tried again. */
+void trap_handle(const struct trap_frame *frame);
 
 /* Print the return addresses of the frames from `frame_pointer` up; stops at the first that is not plausible. */
 void trap_backtrace(uint64_t rip, uint64_t frame_pointer);

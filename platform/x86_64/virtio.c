@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/virtio.h"
 #include "platform/x86_64/virtio_blk.h"
 #include "platform/x86_64/virtio_net.h"
@@ -114,7 +115,7 @@ enum status virtq_init(struct virtq *queue, struct virtio_device *device, uint16
     size_t descriptor_bytes = size * sizeof(struct virtq_descriptor);
     size_t available_bytes = 6U + 2U * size;
     size_t used_offset = (descriptor_bytes + available_bytes + 7) & ~(size_t)7;
-    uint8_t *memory = platform_memory_take(used_offset + 6U + 8U * size);
+    uint8_t *memory = memory_take_for_device(used_offset + 6U + 8U * size);
     if (memory == NULL) {
         return STATUS_FULL;
     }

@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/virtio_blk.h"
 
 #define FEATURE_READ_ONLY    (1ULL << 5)
@@ -56,8 +57,8 @@ void virtio_blk_attach(struct virtio_device *device)
     if (blk != NULL || virtio_start(device, wanted) != STATUS_OK) {
         return;
     }
-    request = platform_memory_take(sizeof *request);
-    buffer = platform_memory_take(VIRTIO_BLK_TRANSFER_BYTES);
+    request = memory_take_for_device(sizeof *request);
+    buffer = memory_take_for_device(VIRTIO_BLK_TRANSFER_BYTES);
     if (request == NULL || buffer == NULL || virtq_init(&queue, device, 0, 4) != STATUS_OK ||
         queue.size < 4) {
         virtio_give_up(device, "has no usable queue");

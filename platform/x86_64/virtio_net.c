@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/interrupt.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/virtio_net.h"
 
 #define FEATURE_MTU    (1ULL << 3)
@@ -83,8 +84,8 @@ static enum status make_queues(struct virtio_device *device)
     if (status != STATUS_OK) {
         return status;
     }
-    receive_buffers = platform_memory_take((size_t)receive_queue.size * BUFFER_BYTES);
-    send_buffers = platform_memory_take((size_t)send_queue.size * BUFFER_BYTES);
+    receive_buffers = memory_take_for_device((size_t)receive_queue.size * BUFFER_BYTES);
+    send_buffers = memory_take_for_device((size_t)send_queue.size * BUFFER_BYTES);
     return receive_buffers != NULL && send_buffers != NULL ? STATUS_OK : STATUS_FULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "platform/platform.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/virtio_rng.h"
 
 #define POOL_BYTES 256U
@@ -31,7 +32,7 @@ void virtio_rng_attach(struct virtio_device *device)
         virtq_init(&queue, device, 0, 1) != STATUS_OK) {
         return;
     }
-    from_device = platform_memory_take(POOL_BYTES);
+    from_device = memory_take_for_device(POOL_BYTES);
     if (from_device == NULL) {
         return;
     }
