@@ -1,5 +1,5 @@
 /*
- * The C entry, called by boot.S on the main stack with interrupts off.
+ * The C entry, called by entry.S on the main stack with interrupts off.
  */
 #ifndef JETON_X86_64_BOOT_H
 #define JETON_X86_64_BOOT_H
