@@ -127,8 +127,11 @@ class Rig:
         self.namespace = ""
 
     def __enter__(self):
-        self.up()
-        return self
+        try:
+            return self.up()
+        except BaseException:
+            shutil.rmtree(self.directory, ignore_errors=True)
+            raise
 
     def __exit__(self, *_):
         if self.info:
