@@ -78,6 +78,9 @@ flags      = $(if $(filter build/third_party/% third_party/%,$1),$(lib_flags),$(
 
 # ---- objects and archives of each target ----
 
+# Everything besides a target's own flags that objects must follow.
+all_flags := $(shell cksum <third_party/sources.lock) $(foreach name,$(sort $(filter FLAGS_% INCLUDES_%,$(.VARIABLES))),$(name): $($(name)))
+
 objects = $(patsubst %,build/obj/$1/%.o,$(basename $(patsubst build/%,%,$2)))
 
 define target_rules
@@ -87,15 +90,15 @@ LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(l
 
 build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
 	@echo "CC   $1 $$<"; mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MMD -MP -c $$< -o $$@
+	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETCHED)
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MMD -MP -c $$< -o $$@
+	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/%.o: %.S build/obj/$1/flags
 	@echo "AS   $1 $$<"; mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) -I. -MMD -MP -c $$< -o $$@
+	@$$(CC) $$(CFLAGS_$1) -I. -MD -MP -c $$< -o $$@
 
 # Rewritten only when the flags change, so that objects follow them.
 build/obj/$1/flags: FORCE
@@ -105,7 +108,6 @@ build/obj/$1/flags: FORCE
 build/obj/$1/lib.a: $$(LIB_$1)
 	@echo "AR   $$@"; rm -f $$@; ar rcs $$@ $$^
 endef
-all_flags = $(foreach name,$(sort $(filter FLAGS_% INCLUDES_%,$(.VARIABLES))),$(name): $($(name)))
 quoted = '$(subst ','\'',$1)'
 
 $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))
