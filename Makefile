@@ -67,8 +67,8 @@ SEES_tests/unit   := $(LIBS)
 SEES_tests/sim    := $(LIBS)
 SEES_tests/support := $(LIBS)
 
-# The flags of one source file: ours by its folder, a library's by the library. Ours are found by "quoted" includes only, as
-# app/limits.h must not stand in for <limits.h>.
+# The flags of one source file: ours by its folder, a library's by the library. Our headers are found by "quoted"
+# includes only, as app/limits.h must not stand in for <limits.h>.
 folder_of  = $(patsubst %/,%,$(dir $1))
 library_of = $(word 2,$(subst /, ,$(patsubst build/%,%,$1)))
 own_flags  = -std=$(if $(filter app/%,$1),c17,gnu17) $(WARNINGS) -iquote . $(if $(filter platform/%,$1),,-iquote app) \
@@ -79,14 +79,16 @@ flags      = $(if $(filter build/third_party/% third_party/%,$1),$(lib_flags),$(
 # ---- objects and archives of each target ----
 
 # Everything besides a target's own flags that objects must follow.
-all_flags := $(shell cksum <third_party/sources.lock) $(foreach name,$(sort $(filter FLAGS_% INCLUDES_%,$(.VARIABLES))),$(name): $($(name)))
+ALL_FLAGS := $(shell cksum <third_party/sources.lock) \
+    $(foreach name,$(sort $(filter FLAGS_% INCLUDES_%,$(.VARIABLES))),$(name): $($(name)))
 
 objects = $(patsubst %,build/obj/$1/%.o,$(basename $(patsubst build/%,%,$2)))
 
 define target_rules
 APP_$1      := $$(call objects,$1,$$(APP))
 PLATFORM_$1 := $$(call objects,$1,$$(wildcard platform/$1/*.c platform/$1/*.S))
-LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(library)) $$(wildcard third_party/$$(library)/*.c)))
+LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(library)) \
+    $$(wildcard third_party/$$(library)/*.c)))
 
 build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
 	@echo "CC   $1 $$<"; mkdir -p $$(@D)
@@ -102,8 +104,9 @@ build/obj/$1/%.o: %.S build/obj/$1/flags
 
 # Rewritten only when the flags change, so that objects follow them.
 build/obj/$1/flags: FORCE
-	@mkdir -p $$(@D); printf '%s\n' $$(call quoted,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(all_flags)) >$$@.new; \
-	    cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+	@mkdir -p $$(@D); new=$$@.$$$$$$$$; \
+	printf '%s\n' $$(call quoted,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS)) >$$$$new; \
+	if cmp -s $$$$new $$@; then rm $$$$new; else mv $$$$new $$@; fi
 
 build/obj/$1/lib.a: $$(LIB_$1)
 	@echo "AR   $$@"; rm -f $$@; ar rcs $$@ $$^
