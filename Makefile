@@ -184,8 +184,8 @@ bench: ## print the figures, and write them to build/bench.json
 	@$(MAKE) image linux
 	@tests/bench/run
 
-clean: ## remove build/ (the tarballs' cache stays)
-	rm -rf build
+clean: ## remove what was built; the state of `make run` and the tarballs' cache stay
+	@find build -mindepth 1 -maxdepth 1 ! -name state -exec rm -rf {} + 2>/dev/null || true
 
 FORCE:
 
