@@ -7,7 +7,7 @@
 
 #include "platform/types.h"
 
-/* Calibrate; takes about 3 ms. Interrupts must be set up. */
+/* Calibrate; takes about 2 ms. Interrupts must be set up. */
 void clock_init(void);
 
 /* Arrange for an interrupt at `deadline_ns` or somewhat earlier (the timer's range is about a minute). */

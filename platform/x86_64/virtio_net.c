@@ -20,7 +20,7 @@
 #define QUEUE_SEND     1U
 #define QUEUE_SIZE     256U
 #define HEADER_BYTES   12U
-#define BUFFER_BYTES   2048U
+#define BUFFER_BYTES   1536U
 #define MTU_DEFAULT    1500U
 #define MTU_MIN        68U
 #define OFFER_BATCH    32U /* receive buffers given back to the device at once */

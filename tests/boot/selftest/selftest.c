@@ -93,14 +93,20 @@ static void check_time(void)
     say("\n");
 }
 
-/* Two moments a given time apart by our clock, for the host to hold against its own. */
-static void check_rate(void)
+static void sleep_ms(uint64_t duration_ms)
 {
-    say("rate begin\n");
-    uint64_t deadline_ns = platform_monotonic_ns() + 2000 * NS_PER_MS;
+    uint64_t deadline_ns = platform_monotonic_ns() + duration_ms * NS_PER_MS;
     while (platform_monotonic_ns() < deadline_ns) {
         platform_sleep_until(deadline_ns);
     }
+}
+
+/* Two moments a given time apart by our clock, for the host to hold against its own, once it listens. */
+static void check_rate(void)
+{
+    sleep_ms(300);
+    say("rate begin\n");
+    sleep_ms(2000);
     say("rate end\n");
 }
 
