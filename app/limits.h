@@ -39,6 +39,7 @@
 #define STORE_PROGRAM_MAX_BYTES  512
 #define STORE_WINDOW_BYTES       (128 * 1024) /* read ahead of replay and compaction */
 #define STORE_IO_TRIES           3
+#define STORE_ISSUE_PERCENT      80 /* of the capacity: issuing stops, the rest lets compaction gain */
 #define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
 #define STORE_SENTENCE_MAX_BYTES 200
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
@@ -50,9 +51,17 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 /* ---- api ---- */
 #define API_BODY_MAX_BYTES                                                                                   \
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
-#define API_ID_MAX_BYTES   64  /* decoded {id} segment or parameter name; longer ones are of no thing */
-#define API_PAGE_DEFAULT   50
-#define API_PAGE_MAX       100 /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
+#define API_ID_MAX_BYTES          64  /* decoded {id} segment or parameter name; longer ones are of no thing */
+#define API_PAGE_DEFAULT          50
+#define API_PAGE_MAX              100 /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
+#define API_PAGE_FRAME_MAX_BYTES  4096 /* what a page has beside its items: two cursors and counts */
+#define API_CURSOR_SHORT_BYTES    64 /* of a list by time: base64url of 40 bytes */
+#define API_CURSOR_MAX_BYTES      1536 /* of a list by name: base64url of 40 bytes and a name */
+#define API_PROBLEMS_MAX          100 /* told at once; more stay untold */
+#define API_JWT_MAX_BYTES         2048
+#define API_TOKEN_DAYS_MAX        365
+#define API_OVERLAP_MAX_S         604800
+#define POLICY_UPSTREAM_MAX_BYTES 512
 
 /* ---- token ---- */
 #define TOKEN_NAME_MAX_CODE_POINTS        255
@@ -113,6 +122,7 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
 #define LINK_FRAMES_PER_TURN 64  /* taken in before connections are looked at */
 #define LINK_COPY_MAX_BYTES  512 /* frames up to this size move to a buffer of their size */
 #define TLS_WRITE_MAX_BYTES  4096
+#define TLS_TICKET_LIFE_S    3600 /* also how often the key that seals tickets changes */
 
 /* ---- main ---- */
 #define MEMORY_MIN_BYTES     (8 * 1024 * 1024)
@@ -126,5 +136,10 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
     1577836800LL /* 2020-01-01: a clock that is wrong must not lock its operator out */
 #define CERTIFICATE_NOT_AFTER_S                                                                              \
     253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
+
+static_assert(API_CURSOR_MAX_BYTES >= (40 + TOKEN_NAME_MAX_BYTES + 2) / 3 * 4, "a cursor holds any name");
+static_assert(API_PAGE_FRAME_MAX_BYTES >= 2 * API_CURSOR_MAX_BYTES + 512, "a page's frame holds two cursors");
+static_assert(API_BODY_MAX_BYTES >= 6 * JSON_TEXT_MAX_BYTES,
+              "the answer's buffer holds the canonical form of any body (1e20, is 5 bytes and becomes 22)");
 
 #endif

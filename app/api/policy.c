@@ -1,0 +1,221 @@
+/*
+ * Checking a tenant's policy, and applying it to a command.
+ */
+#include "api/policy.h"
+
+#include <string.h>
+
+/* ---- decimal arithmetic ---- */
+
+struct decimal {
+    struct bytes whole; /* without leading zeros */
+    struct bytes part;  /* without trailing zeros */
+};
+
+static bool all_digits(struct bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+    }
+    return text.size > 0;
+}
+
+static bool read_decimal(struct bytes text, struct decimal *decimal)
+{
+    size_t point = bytes_find(text, '.');
+    struct bytes whole = bytes_slice(text, 0, point);
+    struct bytes part = bytes_slice(text, point + 1, text.size);
+    if (!all_digits(whole) || (point < text.size && !all_digits(part))) {
+        return false;
+    }
+    while (whole.size > 0 && whole.data[0] == '0') {
+        whole = bytes_slice(whole, 1, whole.size);
+    }
+    while (part.size > 0 && part.data[part.size - 1] == '0') {
+        part.size--;
+    }
+    *decimal = (struct decimal){whole, part};
+    return true;
+}
+
+/* As memcmp; a shorter text that begins the longer one is less. */
+static int compare(struct bytes a, struct bytes b)
+{
+    size_t common = a.size < b.size ? a.size : b.size;
+    int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+bool decimal_within(struct bytes value, struct bytes limit)
+{
+    struct decimal a;
+    struct decimal b;
+    if (!read_decimal(value, &a) || !read_decimal(limit, &b)) {
+        return false;
+    }
+    if (a.whole.size != b.whole.size) {
+        return a.whole.size < b.whole.size;
+    }
+    int order = compare(a.whole, b.whole);
+    return order != 0 ? order < 0 : compare(a.part, b.part) <= 0;
+}
+
+/* ---- checking ---- */
+
+static void check_limits(struct problems *problems, const struct json *limits)
+{
+    struct decimal decimal;
+    if (json_type(limits) != JSON_OBJECT) {
+        problem(problems, "policy.actions.limits", "type", "Must be an object.");
+        return;
+    }
+    for (const struct json *limit = json_first(limits); limit != NULL; limit = json_next(limit)) {
+        struct bytes currency = json_name(limit);
+        bool good = currency.size >= 1 && currency.size <= COMMAND_AMOUNT_MAX_BYTES &&
+                    json_type(limit) == JSON_STRING &&
+                    json_string(limit).size <= COMMAND_AMOUNT_MAX_BYTES &&
+                    read_decimal(json_string(limit), &decimal);
+        if (!good) {
+            problem(problems, "policy.actions.limits", "format",
+                    "Must map currencies to decimal numbers as strings.");
+        }
+    }
+}
+
+/* http(s)://host[:port][/path], of visible ASCII, without user information, query and fragment. */
+static bool is_upstream(const struct json *value)
+{
+    if (json_type(value) != JSON_STRING) {
+        return false;
+    }
+    struct bytes text = json_string(value);
+    struct bytes https = BYTES_LITERAL("https://");
+    struct bytes http = BYTES_LITERAL("http://");
+    struct bytes scheme = bytes_starts_with(text, https) ? https : http;
+    struct bytes rest = bytes_slice(text, scheme.size, text.size);
+    for (size_t i = 0; i < rest.size; i++) {
+        if (rest.data[i] <= 0x20 || rest.data[i] > 0x7e || strchr("\"#<>?@\\^`{|}", rest.data[i]) != NULL) {
+            return false;
+        }
+    }
+    return bytes_starts_with(text, scheme) && rest.size > 0 && rest.data[0] != '/' && rest.data[0] != ':' &&
+           text.size <= POLICY_UPSTREAM_MAX_BYTES;
+}
+
+static bool is_certificate(const struct json *value)
+{
+    return json_type(value) == JSON_STRING &&
+           bytes_starts_with(json_string(value), BYTES_LITERAL("-----BEGIN CERTIFICATE-----"));
+}
+
+static void check_rule(struct problems *problems, const struct json *member)
+{
+    struct bytes name = json_name(member);
+    if (bytes_equal_string(name, "limits")) {
+        check_limits(problems, member);
+    } else if (bytes_equal_string(name, "upstream")) {
+        if (!is_upstream(member)) {
+            problem(problems, "policy.actions.upstream", "format", "Must be a URL of https or http.");
+        }
+    } else if (bytes_equal_string(name, "upstream_ca")) {
+        if (!is_certificate(member)) {
+            problem(problems, "policy.actions.upstream_ca", "format", "Must be a certificate in PEM.");
+        }
+    } else {
+        problem(problems, "policy.actions", "unknown",
+                "An action has limits, upstream and upstream_ca only.");
+    }
+}
+
+static void check_action(struct problems *problems, const struct json *action)
+{
+    if (!action_name_valid(json_name(action))) {
+        problem(problems, "policy.actions", "format",
+                "An action's name is <word>.<word> of at most 64 characters.");
+    }
+    if (json_type(action) != JSON_OBJECT) {
+        problem(problems, "policy.actions", "type", "Each action must be an object.");
+        return;
+    }
+    for (const struct json *rule = json_first(action); rule != NULL; rule = json_next(rule)) {
+        check_rule(problems, rule);
+    }
+}
+
+static void check_actions(struct problems *problems, const struct json *actions)
+{
+    if (json_type(actions) != JSON_OBJECT) {
+        problem(problems, "policy.actions", "type", "Must be an object.");
+        return;
+    }
+    for (const struct json *action = json_first(actions); action != NULL; action = json_next(action)) {
+        check_action(problems, action);
+    }
+}
+
+static void check_life(struct problems *problems, const struct json *value)
+{
+    double life_s = json_type(value) == JSON_NUMBER ? json_number(value) : 0;
+    if (!(life_s >= ACTION_LIFE_MIN_S && life_s <= ACTION_LIFE_MAX_S) || (double)(uint32_t)life_s < life_s) {
+        problem(problems, "policy.action_token_ttl_s", "range", "Must be a whole number from 30 to 900.");
+    }
+}
+
+void policy_check(struct problems *problems, const struct json *policy)
+{
+    if (json_type(policy) != JSON_OBJECT) {
+        problem(problems, "policy", "type", "Must be an object.");
+        return;
+    }
+    for (const struct json *member = json_first(policy); member != NULL; member = json_next(member)) {
+        struct bytes name = json_name(member);
+        if (bytes_equal_string(name, "action_token_ttl_s")) {
+            check_life(problems, member);
+        } else if (bytes_equal_string(name, "actions")) {
+            check_actions(problems, member);
+        } else {
+            problem(problems, "policy", "unknown", "A policy has action_token_ttl_s and actions only.");
+        }
+    }
+}
+
+/* ---- applying ---- */
+
+/* Under a limit, a command must say how much, as a plain decimal number. */
+static bool within(const struct json *limits, const struct command *command)
+{
+    if (limits == NULL || json_count(limits) == 0) {
+        return true;
+    }
+    struct bytes value = bytes_of(command->amount_value.data, command->amount_value.size);
+    struct bytes currency = bytes_of(command->amount_currency.data, command->amount_currency.size);
+    if (value.size == 0 || currency.size == 0) {
+        return false;
+    }
+    const struct json *limit = json_member_view(limits, currency);
+    return limit == NULL || decimal_within(value, json_string(limit));
+}
+
+void policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules)
+{
+    const struct json *root = NULL;
+    bool built_in = bytes_equal_string(command->action, CAPABILITY_WITHDRAWAL) ||
+                    bytes_equal_string(command->action, CAPABILITY_CONVERSION);
+    *rules = (struct action_rules){built_in, true, ACTION_LIFE_DEFAULT_S};
+    if (json_read(policy, JSON_DUPLICATES_LAST, &root, NULL) != STATUS_OK) {
+        rules->within_limit = false; /* it was checked when it was set: refuse rather than guess */
+        return;
+    }
+    const struct json *life_s = json_member(root, "action_token_ttl_s");
+    const struct json *actions = json_member(root, "actions");
+    const struct json *action = actions != NULL ? json_member_view(actions, command->action) : NULL;
+    if (life_s != NULL) {
+        rules->life_s = (uint32_t)json_number(life_s);
+    }
+    if (action != NULL) {
+        rules->known = true;
+        rules->within_limit = within(json_member(action, "limits"), command);
+    }
+}
