@@ -51,13 +51,13 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 /* ---- api ---- */
 #define API_BODY_MAX_BYTES                                                                                   \
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
-#define API_ID_MAX_BYTES          64  /* decoded {id} segment or parameter name; longer ones are of no thing */
+#define API_ID_MAX_BYTES          64 /* decoded {id} segment or parameter name; longer ones are of no thing */
 #define API_PAGE_DEFAULT          50
-#define API_PAGE_MAX              100 /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
+#define API_PAGE_MAX              100  /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
 #define API_PAGE_FRAME_MAX_BYTES  4096 /* what a page has beside its items: two cursors and counts */
-#define API_CURSOR_SHORT_BYTES    64 /* of a list by time: base64url of 40 bytes */
+#define API_CURSOR_SHORT_BYTES    64   /* of a list by time: base64url of 40 bytes */
 #define API_CURSOR_MAX_BYTES      1536 /* of a list by name: base64url of 40 bytes and a name */
-#define API_PROBLEMS_MAX          100 /* told at once; more stay untold */
+#define API_PROBLEMS_MAX          100  /* told at once; more stay untold */
 #define API_JWT_MAX_BYTES         2048
 #define API_TOKEN_DAYS_MAX        365
 #define API_OVERLAP_MAX_S         604800

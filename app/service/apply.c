@@ -1,0 +1,331 @@
+/*
+ * What each record does to the tables: the one code for live verbs and for replay. And which records compaction must
+ * keep.
+ *
+ * Deltas of entities that are not in the tables are ignored: their full record was relocated behind them, with the
+ * delta's effect in it, or the entity is gone.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "service/state.h"
+#include "token/words.h"
+
+static uint8_t edit_bytes[PRINCIPAL_TEXT_MAX_BYTES];
+static uint64_t bulk_count;
+
+uint64_t apply_bulk_count(void)
+{
+    return bulk_count;
+}
+
+static enum status no_room(void)
+{
+    service.memory_too_small = true;
+    return STATUS_FULL;
+}
+
+/* ---- tenants and users ---- */
+
+static uint32_t principal_for(struct principal_table *table, const struct uuid *id)
+{
+    uint32_t ref = principals_find(table, id);
+    if (ref == 0) {
+        return principals_add(table, id);
+    }
+    struct principal *principal = principal_at(table, ref);
+    if ((principal->flags & PRINCIPAL_AWAITED) != 0) {
+        principal->flags &= ~(uint32_t)PRINCIPAL_AWAITED;
+        table->awaited_count--;
+    }
+    return ref;
+}
+
+static enum status apply_principal(const struct store_record *record, struct principal_table *table)
+{
+    struct principal_record change;
+    enum status status = record_get_principal(record->payload, &change);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    bool is_user = table == &service.tables.users;
+    if (is_user && fields_find(change.text, FIELD_EMAIL).data == NULL) {
+        return STATUS_DAMAGED;
+    }
+    ids_seen(&change.id);
+    uint32_t ref = principal_for(table, &change.id);
+    if (ref == 0) {
+        return no_room();
+    }
+    struct principal *principal = principal_at(table, ref);
+    bool kept = is_user ? users_set_text(&service.tables, ref, change.text)
+                        : entity_set_text(&service.tables, MEMO_TENANT, ref, &principal->text, change.text);
+    if (!kept) {
+        return no_room();
+    }
+    principal->created_s = change.created_s;
+    principal->updated_s = change.updated_s;
+    principal->segment = record->segment;
+    principal->flags &= ~(uint32_t)PRINCIPAL_STOPPED;
+    principal->flags |= change.stopped ? PRINCIPAL_STOPPED : 0u;
+    return STATUS_OK;
+}
+
+static void drop_list(const struct token_list *list)
+{
+    while (list->first != 0) {
+        store_forget(record_token_bytes(
+            pool_text(&service.tables.pool, token_at(&service.tables, list->first)->text).size));
+        tokens_drop(&service.tables, list->first);
+    }
+}
+
+static enum status apply_user_deleted(const struct store_record *record)
+{
+    struct change_record change;
+    enum status status = record_get_change(record->payload, &change);
+    uint32_t ref = status == STATUS_OK ? principals_find(&service.tables.users, &change.id) : 0;
+    if (ref != 0) {
+        drop_list(&principal_at(&service.tables.users, ref)->tokens);
+        drop_list(&principal_at(&service.tables.users, ref)->actions);
+        users_drop(&service.tables, ref);
+    }
+    return status;
+}
+
+/* ---- one token ---- */
+
+/* Replay: a relocated copy of a token that is in the table replaces it. */
+static void drop_older_copy(const struct uuid *id)
+{
+    uint32_t ref = tokens_find_id(&service.tables, id);
+    if (ref != 0) {
+        tokens_drop(&service.tables, ref);
+    }
+}
+
+static bool find_owners(struct token_record *record)
+{
+    struct tables *tables = &service.tables;
+    record->token.tenant = principals_await(&tables->tenants, &record->tenant);
+    if (record->token.family != TOKEN_PLATFORM) {
+        record->token.user = principals_await(&tables->users, &record->user);
+        return record->token.tenant != 0 && record->token.user != 0;
+    }
+    return record->token.tenant != 0;
+}
+
+static enum status apply_token(const struct store_record *record)
+{
+    struct token_record entry;
+    enum status status = record_get_token(record->payload, &entry);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct tables *tables = &service.tables;
+    drop_older_copy(&entry.token.id);
+    uint32_t text = 0;
+    uint32_t ref = find_owners(&entry) ? tokens_take(tables, POOL_ESSENTIAL) : 0;
+    if (ref == 0 || !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry.text, &text)) {
+        return no_room();
+    }
+    ids_seen(&entry.token.id);
+    notes_seen(entry.token.note);
+    entry.token.flags |= TOKEN_USED;
+    entry.token.segment = record->segment;
+    entry.token.text = text;
+    *token_at(tables, ref) = entry.token;
+    tokens_link(tables, ref, 0);
+    (void)memos_learn(tables, MEMO_TOKEN, ref, text);
+    if ((entry.token.flags & TOKEN_FLAG_ROOT) != 0) {
+        service.root_ref = ref;
+    }
+    return STATUS_OK;
+}
+
+/* The token's text without the fields under `a` and `b` and with `added`. When the pool has no room the old text stays:
+ * what the change means is in the slot, and a revocation never fails for its reason's sake. */
+static void edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct bytes added)
+{
+    struct token *token = token_at(&service.tables, ref);
+    struct buffer edit = buffer_over(edit_bytes, sizeof edit_bytes);
+    struct bytes text = pool_text(&service.tables.pool, token->text);
+    struct field field;
+    size_t offset = 0;
+    while (fields_next(text, &offset, &field)) {
+        if (field.tag != a && field.tag != b) {
+            fields_append(&edit, field.tag, field.value);
+        }
+    }
+    buffer_append(&edit, added);
+    if (!buffer_failed(&edit) && edit.size <= TOKEN_TEXT_MAX_BYTES) {
+        (void)entity_set_text(&service.tables, MEMO_TOKEN, ref, &token->text, buffer_view(&edit));
+    }
+}
+
+static void revoke(struct token *token, uint32_t at_s)
+{
+    token->revoked_s = at_s;
+    if (token->family != TOKEN_ACTION) {
+        token->updated_s = at_s;
+    }
+    tokens_recount(&service.tables, token, at_s);
+}
+
+static enum status apply_revoked(const struct store_record *record)
+{
+    struct change_record change;
+    enum status status = record_get_change(record->payload, &change);
+    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    if (ref != 0) {
+        edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, change.text);
+        revoke(token_at(&service.tables, ref), change.at_s);
+    }
+    return status;
+}
+
+static enum status apply_consumed(const struct store_record *record)
+{
+    struct change_record change;
+    enum status status = record_get_change(record->payload, &change);
+    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    if (ref != 0) {
+        struct token *token = token_at(&service.tables, ref);
+        if (token->family != TOKEN_ACTION) {
+            return STATUS_DAMAGED;
+        }
+        if (change.text.size > 0) {
+            edit_text(ref, FIELD_TAG_END, FIELD_TAG_END, change.text);
+        }
+        token->flags |= TOKEN_FLAG_CONSUMED;
+        token->updated_s = change.at_s;
+        tokens_recount(&service.tables, token, change.at_s);
+    }
+    return status;
+}
+
+static enum status apply_rotated(const struct store_record *record)
+{
+    struct rotated_record change;
+    enum status status = record_get_rotated(record->payload, &change);
+    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    if (ref == 0) {
+        return status;
+    }
+    struct token *token = token_at(&service.tables, ref);
+    uint8_t added_bytes[FIELD_HEADER_BYTES + FIELD_PREVIOUS_BYTES + FIELD_HEADER_BYTES + FIELD_MEMO_BYTES];
+    struct buffer added = buffer_over(added_bytes, sizeof added_bytes);
+    if (change.previous_until_s != 0) {
+        uint8_t previous[FIELD_PREVIOUS_BYTES];
+        memcpy(previous, token->mac, sizeof token->mac);
+        store_u32(previous + sizeof token->mac, change.previous_until_s);
+        fields_append(&added, FIELD_PREVIOUS, bytes_of(previous, sizeof previous));
+    }
+    buffer_append(&added, change.text);
+    if (buffer_failed(&added)) {
+        return STATUS_DAMAGED;
+    }
+    edit_text(ref, FIELD_PREVIOUS, FIELD_PREVIOUS, buffer_view(&added));
+    memcpy(token->mac, change.mac, sizeof token->mac);
+    token->updated_s = change.at_s;
+    return STATUS_OK;
+}
+
+/* ---- many tokens ---- */
+
+static enum status apply_touched(const struct store_record *record)
+{
+    if (record->payload.size % TOUCHED_ITEM_BYTES != 0) {
+        return STATUS_DAMAGED;
+    }
+    for (size_t offset = 0; offset < record->payload.size; offset += TOUCHED_ITEM_BYTES) {
+        struct uuid id;
+        memcpy(id.bytes, record->payload.data + offset, UUID_BYTES);
+        uint32_t at_s = load_u32(record->payload.data + offset + UUID_BYTES);
+        uint32_t ref = tokens_find_id(&service.tables, &id);
+        if (ref != 0 && token_at(&service.tables, ref)->last_used_s < at_s) {
+            token_at(&service.tables, ref)->last_used_s = at_s;
+        }
+    }
+    return STATUS_OK;
+}
+
+struct bulk_match {
+    uint32_t tenant;
+    uint32_t user;
+    const struct bulk_record *record;
+};
+
+static bool bulk_matches(const struct bulk_match *match, const struct token *token)
+{
+    const struct bulk_record *record = match->record;
+    return (token->flags & TOKEN_USED) != 0 && (token->flags & TOKEN_FLAG_ROOT) == 0 &&
+           token_state_at(token, record->at_s) == TOKEN_ACTIVE &&
+           (uuid_is_zero(&record->tenant) || token->tenant == match->tenant) &&
+           (uuid_is_zero(&record->user) || token->user == match->user) &&
+           (record->family == RECORD_ANY_FAMILY || token->family == record->family) &&
+           (record->created_before_s == 0 || token->created_s < record->created_before_s);
+}
+
+static enum status apply_revoked_many(const struct store_record *record)
+{
+    struct bulk_record bulk;
+    enum status status = record_get_bulk(record->payload, &bulk);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    struct tables *tables = &service.tables;
+    struct bulk_match match = {principals_find(&tables->tenants, &bulk.tenant),
+                               principals_find(&tables->users, &bulk.user), &bulk};
+    bulk_count = 0;
+    for (uint32_t ref = 1; ref < tables->token_end; ref++) {
+        struct token *token = token_at(tables, ref);
+        if (bulk_matches(&match, token)) {
+            revoke(token, bulk.at_s);
+            token->note = bulk.number;
+            bulk_count++;
+        }
+    }
+    notes_keep(&bulk, record->segment);
+    return STATUS_OK;
+}
+
+static enum status apply_note(const struct store_record *record)
+{
+    struct bulk_record note;
+    enum status status = record_get_note(record->payload, &note);
+    if (status == STATUS_OK) {
+        notes_keep(&note, record->segment);
+    }
+    return status;
+}
+
+enum status apply_record(const struct store_record *record)
+{
+    switch (record->type) {
+    case RECORD_SETTING:
+        return settings_apply(record);
+    case RECORD_TENANT:
+        return apply_principal(record, &service.tables.tenants);
+    case RECORD_USER:
+        return apply_principal(record, &service.tables.users);
+    case RECORD_TOKEN:
+        return apply_token(record);
+    case RECORD_REVOKED:
+        return apply_revoked(record);
+    case RECORD_CONSUMED:
+        return apply_consumed(record);
+    case RECORD_ROTATED:
+        return apply_rotated(record);
+    case RECORD_TOUCHED:
+        return apply_touched(record);
+    case RECORD_REVOKED_MANY:
+        return apply_revoked_many(record);
+    case RECORD_NOTE:
+        return apply_note(record);
+    case RECORD_USER_DELETED:
+        return apply_user_deleted(record);
+    default:
+        return STATUS_DAMAGED;
+    }
+}

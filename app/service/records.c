@@ -1,0 +1,270 @@
+/*
+ * Payloads of the log's records. Words are little-endian; ids and MACs are as they are; texts are fields to the end.
+ */
+#include "service/records.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "token/words.h"
+
+#define TOKEN_FIXED_BYTES 108
+
+bool uuid_is_zero(const struct uuid *id)
+{
+    static const struct uuid zero;
+    return uuid_equal(id, &zero);
+}
+
+/* ---- writing ---- */
+
+static void put_u32(struct buffer *out, uint32_t value)
+{
+    uint8_t word[4];
+    store_u32(word, value);
+    buffer_append(out, bytes_of(word, sizeof word));
+}
+
+static void put_id(struct buffer *out, const struct uuid *id)
+{
+    buffer_append(out, bytes_of(id->bytes, UUID_BYTES));
+}
+
+void record_put_setting(struct buffer *out, const struct setting_record *record)
+{
+    buffer_append_byte(out, (uint8_t)record->name.size);
+    buffer_append(out, record->name);
+    buffer_append(out, record->value);
+    assert(!buffer_failed(out));
+}
+
+void record_put_principal(struct buffer *out, const struct principal_record *record)
+{
+    put_id(out, &record->id);
+    put_u32(out, record->created_s);
+    put_u32(out, record->updated_s);
+    buffer_append_byte(out, record->stopped ? 1 : 0);
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+size_t record_token_bytes(size_t text_bytes)
+{
+    return TOKEN_FIXED_BYTES + text_bytes;
+}
+
+void record_put_token(struct buffer *out, const struct token_record *record)
+{
+    const struct token *token = &record->token;
+    buffer_append_byte(out, token->family);
+    buffer_append_byte(out, token->flags & TOKEN_FLAGS_KEPT);
+    buffer_append_byte(out, token->permissions);
+    buffer_append_byte(out, token->signing_key);
+    put_id(out, &token->id);
+    buffer_append(out, bytes_of(token->key, sizeof token->key));
+    buffer_append(out, bytes_of(token->mac, sizeof token->mac));
+    put_id(out, &record->tenant);
+    put_id(out, &record->user);
+    put_u32(out, token->created_s);
+    put_u32(out, token->updated_s);
+    put_u32(out, token->expires_s);
+    put_u32(out, token->revoked_s);
+    put_u32(out, token->last_used_s);
+    put_u32(out, token->note);
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+void record_put_change(struct buffer *out, const struct change_record *record)
+{
+    put_id(out, &record->id);
+    put_u32(out, record->at_s);
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+void record_put_rotated(struct buffer *out, const struct rotated_record *record)
+{
+    put_id(out, &record->id);
+    put_u32(out, record->at_s);
+    put_u32(out, record->previous_until_s);
+    buffer_append(out, bytes_of(record->mac, sizeof record->mac));
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+void record_put_touched(struct buffer *out, const struct uuid *id, uint32_t at_s)
+{
+    put_id(out, id);
+    put_u32(out, at_s);
+    assert(!buffer_failed(out));
+}
+
+void record_put_bulk(struct buffer *out, const struct bulk_record *record)
+{
+    put_u32(out, record->number);
+    put_u32(out, record->at_s);
+    put_id(out, &record->tenant);
+    put_id(out, &record->user);
+    buffer_append_byte(out, record->family);
+    put_u32(out, record->created_before_s);
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+void record_put_note(struct buffer *out, const struct bulk_record *record)
+{
+    put_u32(out, record->number);
+    put_u32(out, record->at_s);
+    buffer_append(out, record->text);
+    assert(!buffer_failed(out));
+}
+
+/* ---- reading: a cursor that remembers whether the payload was long enough ---- */
+
+struct reader {
+    struct bytes rest;
+    bool failed;
+};
+
+static const uint8_t *take(struct reader *reader, size_t size)
+{
+    static const uint8_t zeros[32];
+    assert(size <= sizeof zeros);
+    if (reader->failed || reader->rest.size < size) {
+        reader->failed = true;
+        return zeros;
+    }
+    const uint8_t *data = reader->rest.data;
+    reader->rest = bytes_slice(reader->rest, size, reader->rest.size);
+    return data;
+}
+
+static uint8_t take_u8(struct reader *reader)
+{
+    return take(reader, 1)[0];
+}
+
+static uint32_t take_u32(struct reader *reader)
+{
+    return load_u32(take(reader, 4));
+}
+
+static void take_16(struct reader *reader, uint8_t out[16])
+{
+    memcpy(out, take(reader, 16), 16);
+}
+
+/* The rest is fields. */
+static enum status take_text(struct reader *reader, size_t max_bytes, struct bytes *text)
+{
+    *text = reader->rest;
+    if (reader->failed || text->size > max_bytes) {
+        return STATUS_DAMAGED;
+    }
+    return fields_check(*text);
+}
+
+enum status record_get_setting(struct bytes payload, struct setting_record *record)
+{
+    struct reader reader = {payload, false};
+    size_t name_size = take_u8(&reader);
+    if (reader.failed || name_size == 0 || name_size > SERVICE_SETTING_NAME_MAX ||
+        reader.rest.size < name_size) {
+        return STATUS_DAMAGED;
+    }
+    record->name = bytes_slice(reader.rest, 0, name_size);
+    record->value = bytes_slice(reader.rest, name_size, reader.rest.size);
+    return STATUS_OK;
+}
+
+enum status record_get_principal(struct bytes payload, struct principal_record *record)
+{
+    struct reader reader = {payload, false};
+    take_16(&reader, record->id.bytes);
+    record->created_s = take_u32(&reader);
+    record->updated_s = take_u32(&reader);
+    uint8_t flags = take_u8(&reader);
+    record->stopped = flags == 1;
+    if (flags > 1) {
+        return STATUS_DAMAGED;
+    }
+    return take_text(&reader, PRINCIPAL_TEXT_MAX_BYTES, &record->text);
+}
+
+static bool token_is_possible(const struct token_record *record)
+{
+    const struct token *token = &record->token;
+    bool has_user = !uuid_is_zero(&record->user);
+    return token->family <= TOKEN_PLATFORM && (token->flags & ~TOKEN_FLAGS_KEPT) == 0 &&
+           token->permissions <= PERMISSION_ALL && !uuid_is_zero(&record->tenant) &&
+           has_user == (token->family != TOKEN_PLATFORM) &&
+           ((token->flags & TOKEN_FLAG_CONSUMED) == 0 || token->family == TOKEN_ACTION) &&
+           ((token->flags & TOKEN_FLAG_ROOT) == 0 || token->family == TOKEN_PLATFORM);
+}
+
+enum status record_get_token(struct bytes payload, struct token_record *record)
+{
+    struct reader reader = {payload, false};
+    struct token *token = &record->token;
+    *token = (struct token){.family = take_u8(&reader)};
+    token->flags = take_u8(&reader);
+    token->permissions = take_u8(&reader);
+    token->signing_key = take_u8(&reader);
+    take_16(&reader, token->id.bytes);
+    take_16(&reader, token->key);
+    take_16(&reader, token->mac);
+    take_16(&reader, record->tenant.bytes);
+    take_16(&reader, record->user.bytes);
+    token->created_s = take_u32(&reader);
+    token->updated_s = take_u32(&reader);
+    token->expires_s = take_u32(&reader);
+    token->revoked_s = take_u32(&reader);
+    token->last_used_s = take_u32(&reader);
+    token->note = take_u32(&reader);
+    if (reader.failed || !token_is_possible(record)) {
+        return STATUS_DAMAGED;
+    }
+    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+}
+
+enum status record_get_change(struct bytes payload, struct change_record *record)
+{
+    struct reader reader = {payload, false};
+    take_16(&reader, record->id.bytes);
+    record->at_s = take_u32(&reader);
+    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+}
+
+enum status record_get_rotated(struct bytes payload, struct rotated_record *record)
+{
+    struct reader reader = {payload, false};
+    take_16(&reader, record->id.bytes);
+    record->at_s = take_u32(&reader);
+    record->previous_until_s = take_u32(&reader);
+    take_16(&reader, record->mac);
+    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+}
+
+enum status record_get_bulk(struct bytes payload, struct bulk_record *record)
+{
+    struct reader reader = {payload, false};
+    record->number = take_u32(&reader);
+    record->at_s = take_u32(&reader);
+    take_16(&reader, record->tenant.bytes);
+    take_16(&reader, record->user.bytes);
+    record->family = take_u8(&reader);
+    record->created_before_s = take_u32(&reader);
+    if (record->family > TOKEN_PLATFORM && record->family != RECORD_ANY_FAMILY) {
+        return STATUS_DAMAGED;
+    }
+    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+}
+
+enum status record_get_note(struct bytes payload, struct bulk_record *record)
+{
+    struct reader reader = {payload, false};
+    *record = (struct bulk_record){.number = take_u32(&reader)};
+    record->at_s = take_u32(&reader);
+    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+}

@@ -1,0 +1,136 @@
+/*
+ * What the files of service/ share: the one state, time, ids, and the journal. Private to this folder.
+ *
+ * The order of every writing verb: check everything, build one record, journal(): append to the store, then apply the
+ * record to the tables by the very code that replays it. So what a reader sees is in the log, and a replay gives the
+ * same tables.
+ */
+#ifndef JETON_SERVICE_STATE_H
+#define JETON_SERVICE_STATE_H
+
+#include "crypto/crypto.h"
+#include "service/records.h"
+#include "service/service.h"
+#include "store/store.h"
+#include "token/memo.h"
+#include "token/principals.h"
+#include "token/table.h"
+
+/* One key for each purpose, so that nothing made for one passes for another. */
+struct service_keys {
+    struct mac_key action; /* family 0: secret to lookup key and MAC */
+    struct mac_key client; /* family 2: client id and secret to MAC */
+    struct mac_key memo;   /* caller and Idempotency-Key to memo id */
+    struct mac_key secret; /* idempotent creates: to the secret */
+    struct mac_key text;   /* service_mac */
+};
+
+struct service_state {
+    struct tables tables;
+    struct service_keys keys;
+    uint32_t root_ref; /* the root token; 0 before the first boot is done */
+    uint64_t collected_count;
+    bool replaying;
+    bool memory_too_small; /* a replayed record found no room */
+};
+extern struct service_state service;
+
+/* ---- time (clock.c) ---- */
+
+void clock_start(int64_t newest_s);
+/* The best lower bound of the time now: service_now_s() or, while that is unknown, the log's newest. At least 1. */
+int64_t clock_bound_s(void);
+
+/* ---- ids (ids.c): strictly increasing UUIDv7, so that id order is creation order ---- */
+
+void ids_start(void);
+void ids_seen(const struct uuid *id);
+struct uuid ids_next(void);
+
+/* ---- journal (journal.c, apply.c) ---- */
+
+/* An empty buffer for one record's payload, and one for its fields; used by one verb at a time. */
+struct buffer *journal_payload(void);
+struct buffer *journal_text(void);
+
+/* Append the payload as one record, then apply it. Statuses of store_append. */
+enum status journal(enum store_class class, enum record_type type) MUST_USE;
+
+/* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
+enum status apply_record(const struct store_record *record) MUST_USE;
+enum status relocate_record(const struct store_record *record) MUST_USE;
+uint64_t apply_bulk_count(void); /* tokens that the last RECORD_REVOKED_MANY revoked */
+
+/* ---- settings (settings.c), notes (notes.c) ---- */
+
+void settings_start(void);
+enum status settings_apply(const struct store_record *record) MUST_USE;
+enum status settings_relocate(const struct store_record *record, struct buffer *payload) MUST_USE;
+
+void notes_start(void);
+void notes_seen(uint32_t number);
+uint32_t notes_next(void); /* number for a new note, 0 when there is no place */
+void notes_keep(const struct bulk_record *record, uint32_t segment);
+enum status notes_relocate(const struct store_record *record, struct buffer *payload) MUST_USE;
+void notes_collect(int64_t now_s);
+struct bytes note_text(uint32_t number);
+
+/* ---- idempotency (idempotent.c) ---- */
+
+struct plan {
+    bool has_key;
+    bool repeat; /* `memo` is the one found */
+    struct memo memo;
+    struct uuid principal;
+    struct bytes key;
+};
+/* Look the key up. STATUS_CONFLICT: used for something else. */
+enum status plan_make(const struct caller *caller, const struct idempotency *idempotency, enum memo_what what,
+                      struct plan *plan) MUST_USE;
+/* 32 secret bytes for the entity: random, or derived when a key was given. */
+void plan_secret(const struct plan *plan, const char *label, const struct uuid *id, uint8_t out[32]);
+/* Add the memo to a record's fields. */
+void plan_append(const struct plan *plan, struct buffer *text);
+
+/* ---- secrets (verify.c) ---- */
+
+struct secret_mac {
+    uint8_t key[16];
+    uint8_t mac[16];
+};
+void secret_of_action(struct bytes text, struct secret_mac *out);
+void mac_of_client(const uint8_t client_id[16], struct bytes secret, uint8_t mac[16]);
+
+/* Refs of the token that the text proves, 0 = none. All do the same work for a wrong text. */
+uint32_t verify_action(struct bytes text);
+uint32_t verify_client(struct bytes id_and_secret); /* "clientId:clientSecret" */
+
+/* ---- JWTs (jwt.c, keys.c) ---- */
+
+enum status jwt_start(const struct service_options *options) MUST_USE;
+uint8_t jwt_signing_number(void);
+struct access_claims {
+    struct uuid jti;
+    struct uuid sub; /* id of the family-2 token */
+    int64_t issued_s;
+    int64_t expires_s;
+};
+enum status jwt_write(uint32_t ref, struct buffer *text) MUST_USE; /* appends dz_<jws> */
+uint32_t verify_jwt(struct bytes text);                            /* without dz_ */
+uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
+
+/* ---- use (upkeep.c) ---- */
+
+void upkeep_start(void);
+void touch(uint32_t ref);
+
+/* ---- views (views.c) ---- */
+
+void view_token(uint32_t ref, struct token_view *view);
+/* As its create answered: nothing happened to it yet. */
+void view_as_created(uint32_t ref, struct token_view *view);
+/* "a user's e-mail" or "service-accounts/<uuid>". */
+void append_caller_name(struct buffer *out, const struct caller *caller);
+bool token_is_stopped(const struct token *token); /* tenant suspended or user disabled */
+
+#endif

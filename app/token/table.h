@@ -1,0 +1,50 @@
+/*
+ * The token table's operations: take and drop a slot, look up by id or key, state, expiry, collection.
+ *
+ * Ownership: pointers into the table live until the token is dropped. Blocking: none.
+ * Failure: 0 when nothing is found or no slot is left.
+ */
+#ifndef JETON_TOKEN_TABLE_H
+#define JETON_TOKEN_TABLE_H
+
+#include "token/tables.h"
+
+/* Would a token with a text of this size fit? */
+bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t text_bytes);
+
+/* A zeroed slot, in no list yet. 0: full. */
+uint32_t tokens_take(struct tables *tables, enum pool_class class);
+
+/* Enter a filled slot (id, key, family, owners, times) into the chains, its owner's list, and the counts. */
+void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s);
+
+/* Out of everything; text and memos are given back, the slot is free. */
+void tokens_drop(struct tables *tables, uint32_t ref);
+
+uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id);
+uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16]);
+
+/* Consumed and revoked win over expired. now_s 0 (unknown time): nothing expires. */
+enum token_state token_state_at(const struct token *token, int64_t now_s);
+
+/* Keep counts[] true after a change or when time has passed. */
+void tokens_recount(struct tables *tables, struct token *token, int64_t now_s);
+
+/* The list that the token is in. */
+struct token_list *token_owner_list(const struct tables *tables, const struct token *token);
+
+/* May it be forgotten? Action tokens after their expiry, others TOKEN_RETENTION_S after revocation or expiry; none while a
+ * memo of it lives, never the root token. */
+bool token_collectable(const struct tables *tables, const struct token *token, int64_t now_s);
+
+/* Active family-1 tokens of a user in a tenant. */
+uint32_t tokens_count_active(const struct tables *tables, uint32_t user_ref, uint32_t tenant_ref,
+                             int64_t now_s);
+
+/* Tokens that the region could hold now, with 16-character names. */
+uint64_t tokens_capacity(const struct tables *tables);
+
+/* What an answer may say. Views point into the table. */
+void token_view_of(const struct tables *tables, uint32_t ref, int64_t now_s, struct token_view *view);
+
+#endif

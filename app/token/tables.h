@@ -1,0 +1,139 @@
+/*
+ * The tables: tokens, tenants, users, and the memos of idempotency keys, all in one memory region.
+ *
+ * This header is the shared shape; the operations are in table.h (tokens), principals.h and memo.h. Everything here is
+ * plain memory: no store, no crypto; time is an argument.
+ * Ownership: `struct tables` is the caller's, the region too. Refs are slot numbers from 1; 0 = none. A dropped entity's
+ *   slot is reused.
+ * Limits: tokens until slots and texts meet; tenants and users a fixed share of the region.
+ *
+ * Memory of one token: the slot (108 bytes), two hash buckets (about 8), the text (24 with a 16-character name).
+ */
+#ifndef JETON_TOKEN_TABLES_H
+#define JETON_TOKEN_TABLES_H
+
+#include "token/pool.h"
+#include "token/types.h"
+
+/* Tokens of one owner, oldest first. During replay they may come out of order: `unsorted` until tables_sort. */
+struct token_list {
+    uint32_t first;
+    uint32_t last;
+};
+
+enum token_flag {
+    TOKEN_USED = 1, /* the slot holds a token */
+    TOKEN_FLAG_CONSUMED = 2,
+    TOKEN_FLAG_ROOT = 4,
+    TOKEN_FLAG_EXPIRES_GIVEN = 8,
+    TOKEN_FLAG_TOUCHED = 16 /* last use is not in the log yet */
+};
+#define TOKEN_FLAGS_KEPT    (TOKEN_FLAG_CONSUMED | TOKEN_FLAG_ROOT | TOKEN_FLAG_EXPIRES_GIVEN)
+#define TOKEN_COUNTED_SHIFT 5 /* two bits: the state under which counts[] has it */
+
+struct token {
+    struct uuid id;
+    uint8_t key[16]; /* what it is looked up by: half of the MAC, jti, or client id */
+    uint8_t mac[16]; /* of the secret; TOKEN_ACTION: the MAC's other half */
+    uint32_t tenant;
+    uint32_t user;      /* 0 for TOKEN_PLATFORM */
+    uint32_t created_s; /* seconds until 2106 */
+    uint32_t updated_s; /* TOKEN_ACTION: when consumed */
+    uint32_t expires_s;
+    uint32_t revoked_s;
+    uint32_t last_used_s;
+    uint32_t segment; /* of the newest full record */
+    uint32_t text;    /* fields: name, description, ... */
+    uint32_t note;    /* number of the bulk revocation that killed it */
+    uint32_t id_next; /* also the list of free slots */
+    uint32_t key_next;
+    uint32_t owner_next;
+    uint32_t owner_prev;
+    uint8_t family;
+    uint8_t permissions;
+    uint8_t flags;
+    uint8_t signing_key; /* TOKEN_JWT: number of the key */
+};
+static_assert(sizeof(struct token) == 108, "a million tokens in 160 bytes each");
+
+enum principal_flag {
+    PRINCIPAL_USED = 1,
+    PRINCIPAL_STOPPED = 2,  /* tenant suspended, user disabled */
+    PRINCIPAL_AWAITED = 4,  /* replay: a token names it, its record comes later */
+    PRINCIPAL_UNSORTED = 8, /* replay: its token lists are not in order */
+};
+
+/* A tenant or a user. */
+struct principal {
+    struct uuid id;
+    uint32_t created_s;
+    uint32_t updated_s;
+    uint32_t segment;
+    uint32_t text;
+    uint32_t id_next; /* also the list of free slots */
+    uint32_t email_next;
+    uint32_t next; /* in creation order */
+    uint32_t prev;
+    struct token_list tokens;  /* tenant: TOKEN_PLATFORM; user: TOKEN_JWT */
+    struct token_list actions; /* user: TOKEN_ACTION */
+    uint32_t flags;
+};
+
+struct principal_table {
+    struct principal *slots; /* [1..capacity] */
+    uint32_t *id_buckets;
+    uint32_t *email_buckets;
+    uint32_t bucket_mask;
+    uint32_t capacity;
+    uint32_t used_end; /* slots below it were used once */
+    uint32_t free_head;
+    uint32_t count;
+    uint32_t awaited_count;
+    uint32_t first;
+    uint32_t last;
+    bool unsorted;
+};
+
+struct tables {
+    struct pool pool;
+    struct token *tokens; /* [1..token_end) */
+    uint32_t token_end;
+    uint32_t free_token;
+    uint32_t *id_buckets;
+    uint32_t *key_buckets;
+    uint32_t token_mask;
+    uint64_t counts[3][4]; /* by family and state, as of the last look at each token */
+    uint32_t token_count;
+    struct principal_table tenants;
+    struct principal_table users;
+    uint32_t *memo_buckets;
+    uint32_t memo_mask;
+    uint64_t memo_count;
+    bool any_unsorted;
+};
+
+/* Lay the tables out over the region (8-byte aligned, >= TABLE_MEMORY_MIN_BYTES). Tables used before start anew. */
+void tables_init(struct tables *tables, void *memory, size_t size_bytes);
+
+/* After replay: bring every list into creation order. */
+void tables_sort(struct tables *tables);
+
+static inline struct token *token_at(const struct tables *tables, uint32_t ref)
+{
+    assert(ref > 0 && ref < tables->token_end);
+    return &tables->tokens[ref];
+}
+
+static inline struct principal *principal_at(const struct principal_table *table, uint32_t ref)
+{
+    assert(ref > 0 && ref < table->used_end);
+    return &table->slots[ref];
+}
+
+/* The order of ids (UUIDv7) is the order of creation. */
+int uuid_compare(const struct uuid *a, const struct uuid *b);
+
+/* A bucket number from the random half of an id or key. */
+uint32_t hash_id(const uint8_t id[16]);
+
+#endif
