@@ -7,8 +7,8 @@ import subprocess
 import tempfile
 import time
 
-import machine
 from appliance import Client, Rig
+import machine  # of images/, through appliance
 
 RUNS = 7
 IMAGE_GOAL_BYTES = 640 * 1024

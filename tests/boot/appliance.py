@@ -19,24 +19,30 @@ import traceback
 from urllib.parse import urlsplit
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.append(os.path.join(ROOT, "images"))  # machine.py, for tests that look under the rig
 RIG = os.path.join(ROOT, "images", "rig")
 
 
 CLONE_NEWNET = 0x40000000
 
 
-def connect_within(namespace, address, timeout_s):
-    """A TCP connection made inside a named network namespace ("" for our own); only this thread changes, and back."""
+def within(namespace, function, *arguments):
+    """function(*arguments) inside a named network namespace ("": our own); only this thread changes, and back."""
     if not namespace:
-        return socket.create_connection(address, timeout_s)
+        return function(*arguments)
     libc = ctypes.CDLL(None, use_errno=True)
     with open("/proc/thread-self/ns/net") as own, open(f"/run/netns/{namespace}") as other:
         if libc.setns(other.fileno(), CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), "setns")
         try:
-            return socket.create_connection(address, timeout_s)
+            return function(*arguments)
         finally:
             libc.setns(own.fileno(), CLONE_NEWNET)
+
+
+def connect_within(namespace, address, timeout_s):
+    """A TCP connection made inside a namespace."""
+    return within(namespace, socket.create_connection, address, timeout_s)
 
 
 class Connection(http.client.HTTPSConnection):

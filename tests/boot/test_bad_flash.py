@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""A flash that is missing, foreign, damaged or of another machine: a sentence on the console, no serving, no write."""
+
+import hashlib
+import os
+import random
+import subprocess
+
+from appliance import Rig, Suite, first_tenant
+import machine  # of images/, through appliance
+
+
+def digest(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def write_at(path, offset, data):
+    with open(path, "r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def refused(suite, name, rig, words):
+    """The boot fails, says why in one of `words`, and leaves the flash as it is."""
+    flash = machine.make_flash(rig.directory, "pflash")
+    before = digest(flash)
+    done = rig.try_up()
+    text = done.stdout + done.stderr
+    suite.check(f"{name}: no boot", done.returncode != 0, text)
+    suite.check(f"{name}: a sentence", any(word in text.lower() for word in words), text)
+    suite.check(f"{name}: not ready", "ready url" not in text, text)
+    suite.equal(f"{name}: nothing written", digest(flash), before)
+
+
+def foreign(suite):
+    """Not blank, not ours: random bytes, zeros, a text in the middle of a blank flash."""
+    noise = random.Random(1)
+    for name, offset, data in (("noise", 0, noise.randbytes(8 << 20)), ("zeros", 0, bytes(1 << 20)),
+                               ("a text in the middle", 3_000_000, b"somebody's only copy")):
+        with Rig() as rig:
+            flash = machine.make_flash(rig.directory, "pflash")
+            write_at(flash, offset, data[:os.path.getsize(flash) - offset])
+            refused(suite, name, rig, ("not jeton", "foreign", "not blank", "erase"))
+
+
+def damaged(suite):
+    """A flash with records, then one byte of an early record changed: refused. Mended: everything is back."""
+    with Rig() as rig:
+        client = rig.client()
+        for index in range(20):
+            client.post("/tokens", {"name": f"token {index}", "permissions": ["VIEW"]}, basic=rig.basic)
+        tenant = first_tenant(client, rig.basic)
+        client.close()
+        rig.down()
+        flash = machine.make_flash(rig.directory, "pflash")
+        with open(flash, "rb") as file:
+            content = file.read()
+        written = [at for at in range(0, len(content), 4096) if content[at:at + 4096] != b"\xff" * 4096]
+        log_begin = written[-1] if len(written) < 3 else written[2]
+        offset = next(at for at in range(log_begin + 512, log_begin + 4096) if content[at] != 0xff)
+        write_at(flash, offset, bytes([content[offset] ^ 0x10]))
+        refused(suite, "one bit", rig, ("damaged", "restore"))
+        write_at(flash, offset, content[offset:offset + 1])
+        rig.up()
+        suite.equal("mended", first_tenant(rig.client(), rig.basic), tenant)
+
+
+def other_secret(suite):
+    """A flash that was sealed under a device secret does not open under another one."""
+    with Rig(options=("--option", "device_secret=first")) as rig:
+        rig.down()
+        rig.arguments[-1] = "device_secret=second"
+        refused(suite, "another secret", rig, ("secret",))
+        rig.arguments[-1] = "device_secret=first"
+        rig.up()
+        suite.equal("the right secret", rig.client().get("/health/ready").status, 200)
+
+
+def missing(suite):
+    """A machine without any flash."""
+    with Rig() as rig:
+        settings = {"machine": "q35", "disk": "pflash", "memory_mib": 64, "accel": "tcg", "options": []}
+        console = machine.new_console(rig.directory)
+        port = next(machine.random_ports())
+        command = machine.qemu_command(settings, rig.directory, machine.make_flash(rig.directory, "pflash"), port)
+        without = [word for at, word in enumerate(command)
+                   if "if=pflash" not in word and not (word == "-drive" and "if=pflash" in command[at + 1])]
+        done = subprocess.run(without, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        text = machine.read_text(console)
+        suite.check("no flash: ends by itself", done.returncode != 0, done)
+        suite.check("no flash: a sentence", "flash" in text.lower() and "ready url" not in text, text)
+
+
+if __name__ == "__main__":
+    SUITE = Suite()
+    for SCENARIO in (foreign, damaged, other_secret, missing):
+        SUITE.run(SCENARIO.__name__, SCENARIO)
+    SUITE.finish()
