@@ -57,6 +57,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define API_PAGE_FRAME_MAX_BYTES  4096 /* what a page has beside its items: two cursors and counts */
 #define API_CURSOR_SHORT_BYTES    64   /* of a list by time: base64url of 40 bytes */
 #define API_CURSOR_MAX_BYTES      1536 /* of a list by name: base64url of 40 bytes and a name */
+#define API_ROW_MAX_BYTES         40960 /* a tenant or user in a list; the policy is JSON already */
 #define API_PROBLEMS_MAX          100  /* told at once; more stay untold */
 #define API_JWT_MAX_BYTES         2048
 #define API_TOKEN_DAYS_MAX        365
@@ -138,6 +139,7 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
     253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
 
 static_assert(API_CURSOR_MAX_BYTES >= (40 + TOKEN_NAME_MAX_BYTES + 2) / 3 * 4, "a cursor holds any name");
+static_assert(API_ROW_MAX_BYTES >= TENANT_POLICY_MAX_BYTES + 6 * TENANT_NAME_MAX_BYTES + 512, "a tenant fits a row");
 static_assert(API_PAGE_FRAME_MAX_BYTES >= 2 * API_CURSOR_MAX_BYTES + 512, "a page's frame holds two cursors");
 static_assert(API_BODY_MAX_BYTES >= 6 * JSON_TEXT_MAX_BYTES,
               "the answer's buffer holds the canonical form of any body (1e20, is 5 bytes and becomes 22)");

@@ -11,7 +11,7 @@
 #include "api/errors.h"
 #include "api/handlers.h"
 #include "api/input.h"
-#include "api/policy.h"
+#include "api/tenant_policy.h"
 
 #define DIGEST_TEXT_BYTES (7 + 64) /* sha256: and hex digits */
 
@@ -89,7 +89,7 @@ void action_token_create(struct exchange *exchange)
         return;
     }
     service_view_tenant(exchange->caller.tenant_ref, &tenant);
-    policy_rules(tenant.policy, &command, &rules);
+    tenant_policy_rules(tenant.policy, &command, &rules);
     if (!rules.known) {
         (void)fail_admission(exchange, BYTES_LITERAL("unknown_action"));
         return;

@@ -113,8 +113,11 @@ static void add_allow(struct exchange *exchange, uint32_t methods)
     static const struct {
         enum http_method method;
         const char *name;
-    } names[] = {{HTTP_GET, "GET, HEAD, "}, {HTTP_POST, "POST, "},       {HTTP_PUT, "PUT, "},
-                 {HTTP_PATCH, "PATCH, "},   {HTTP_DELETE, "DELETE, "}};
+    } names[] = {{HTTP_GET, "GET, HEAD, "},
+                 {HTTP_POST, "POST, "},
+                 {HTTP_PUT, "PUT, "},
+                 {HTTP_PATCH, "PATCH, "},
+                 {HTTP_DELETE, "DELETE, "}};
     static uint8_t memory[64];
     struct buffer allow = buffer_over(memory, sizeof(memory));
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -32,8 +32,7 @@ static bool read_parameters(struct exchange *exchange, struct list *list)
                                              "'created_at', 'name', 'last_used_at' or 'expires_at'"};
     size_t direction_index = 0;
     size_t sort_index = TOKEN_SORT_CREATED;
-    struct validation validation =
-        validation_of(exchange, PLACE_QUERY, buffer_over(memory, sizeof(memory)));
+    struct validation validation = validation_of(exchange, PLACE_QUERY, buffer_over(memory, sizeof(memory)));
     validate_bool(&validation, "include_revoked", &list->query.include_revoked);
     validate_int(&validation, &limit, &list->limit);
     list->cursor = validate_text(&validation, "cursor");

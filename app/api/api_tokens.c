@@ -16,7 +16,8 @@
 static bool read_create(struct exchange *exchange, struct jwt_input *input)
 {
     static const struct string_field name = {"name", false, 1, TOKEN_NAME_MAX_CODE_POINTS};
-    static const struct string_field description = {"description", true, 0, TOKEN_DESCRIPTION_MAX_CODE_POINTS};
+    static const struct string_field description = {"description", true, 0,
+                                                    TOKEN_DESCRIPTION_MAX_CODE_POINTS};
     static const struct int_field days = {"expires_in_days", 1, API_TOKEN_DAYS_MAX};
     struct validation validation = validation_of(exchange, PLACE_BODY, (struct buffer){0});
     if (!validate_body(&validation, false)) {

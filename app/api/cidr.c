@@ -30,7 +30,8 @@ static enum status read_ipv4(struct bytes text, uint8_t *out)
     for (size_t part = 0; part < 4; part++) {
         size_t end = bytes_find(text, '.');
         bool last = part == 3;
-        if ((end == text.size) != last || read_number(bytes_slice(text, 0, end), 255, &out[part]) != STATUS_OK) {
+        if ((end == text.size) != last ||
+            read_number(bytes_slice(text, 0, end), 255, &out[part]) != STATUS_OK) {
             return STATUS_INVALID;
         }
         text = bytes_slice(text, end + 1, text.size);
@@ -92,7 +93,8 @@ static enum status read_ipv6(struct bytes text, uint8_t out[16])
     struct bytes head = bytes_slice(text, 0, gap);
     struct bytes rest = bytes_slice(text, gap + 2, text.size);
     memset(out, 0, 16);
-    if (read_groups(head, out, &head_groups) != STATUS_OK || read_groups(rest, tail, &tail_groups) != STATUS_OK) {
+    if (read_groups(head, out, &head_groups) != STATUS_OK ||
+        read_groups(rest, tail, &tail_groups) != STATUS_OK) {
         return STATUS_INVALID;
     }
     /* A gap stands for at least one group; dotted IPv4 may only end the address. */
@@ -200,7 +202,8 @@ static void write_ipv4(struct buffer *out, const uint8_t *address)
 
 void cidr_write(struct buffer *out, const struct cidr *cidr)
 {
-    bool is_ipv4 = cidr->prefix_bits >= 96 && memcmp(cidr->address, mapped_prefix, sizeof(mapped_prefix)) == 0;
+    bool is_ipv4 =
+        cidr->prefix_bits >= 96 && memcmp(cidr->address, mapped_prefix, sizeof(mapped_prefix)) == 0;
     if (is_ipv4) {
         write_ipv4(out, cidr->address + IPV4_OFFSET_BYTES);
     } else {

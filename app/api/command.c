@@ -9,6 +9,7 @@
 #include "api/errors.h"
 #include "api/input.h"
 #include "crypto/crypto.h"
+#include "token/policy.h"
 
 /* Texts longer than the room for them count as none; no rule holds for them then. */
 static void keep(struct command_text *out, struct bytes text)
@@ -19,18 +20,6 @@ static void keep(struct command_text *out, struct bytes text)
 
 /* ---- names ---- */
 
-static bool is_word(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        uint8_t byte = text.data[i];
-        bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
-        if (!letter && !(byte >= '0' && byte <= '9') && byte != '_' && byte != '-') {
-            return false;
-        }
-    }
-    return text.size > 0;
-}
-
 /* The member that holds the command of an action. */
 static struct bytes member_of(struct bytes action)
 {
@@ -39,11 +28,9 @@ static struct bytes member_of(struct bytes action)
 
 bool action_name_valid(struct bytes name)
 {
-    struct bytes member = member_of(name);
-    bool taken = bytes_equal_string(member, "action") || bytes_equal_string(member, "token") ||
-                 bytes_equal_string(member, "actor");
-    return name.size <= ACTION_NAME_MAX_BYTES && is_word(member) && !taken &&
-           is_word(bytes_slice(name, member.size + 1, name.size));
+    struct bytes member;
+    return policy_action_is_wellformed(name, &member) && !bytes_equal_string(member, "action") &&
+           !bytes_equal_string(member, "token") && !bytes_equal_string(member, "actor");
 }
 
 /* ---- digest ---- */

@@ -42,8 +42,7 @@ bool read_command(struct exchange *exchange, enum command_use use, struct comman
  * read_command because an action that the tenant doesn't know is told first. */
 bool command_is_good(struct exchange *exchange, const struct command *command);
 
-/* `<word>.<word>`, each of letters, digits, '_' and '-', at most ACTION_NAME_MAX_BYTES together; the first is no name of a
- * member that the bodies have anyway. */
+/* `<member>.<verb>` of token/policy.h, where the first is no name of a member that the bodies have anyway. */
 bool action_name_valid(struct bytes name);
 
 #endif

@@ -8,13 +8,13 @@
 
 #include "crypto/crypto.h"
 
-#define ID_BYTES          16
-#define KEY_BYTES_USED    8
-#define FIXED_BYTES       (ID_BYTES + KEY_BYTES_USED)
-#define MAC_BYTES_USED    16
-#define PLAIN_MAX_BYTES   (FIXED_BYTES + TOKEN_NAME_MAX_BYTES + MAC_BYTES_USED)
-#define LIST_PARTS_MAX    3
-#define PURPOSE           "cursor"
+#define ID_BYTES        16
+#define KEY_BYTES_USED  8
+#define FIXED_BYTES     (ID_BYTES + KEY_BYTES_USED)
+#define MAC_BYTES_USED  16
+#define PLAIN_MAX_BYTES (FIXED_BYTES + TOKEN_NAME_MAX_BYTES + MAC_BYTES_USED)
+#define LIST_PARTS_MAX  3
+#define PURPOSE         "cursor"
 
 static void put_u64(uint8_t out[8], uint64_t value)
 {

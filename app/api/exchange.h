@@ -11,14 +11,15 @@
 #define JETON_API_EXCHANGE_H
 
 #include "api/api.h"
-#include "json/writer.h"
 #include "service/service.h"
+#include "json/writer.h"
 
 struct exchange {
     const struct http_request *request;
     const uint8_t *peer_address; /* 16 bytes */
     struct api_answer *answer;
-    struct buffer unused_body; /* the answer's whole buffer, empty: to begin the answer again, or as scratch before it */
+    struct buffer
+        unused_body; /* the answer's whole buffer, empty: to begin the answer again, or as scratch before it */
     enum api_family family;
     struct bytes id;      /* the {id} segment of the path, as sent; empty when the route has none */
     struct caller caller; /* filled when the route needs one */

@@ -86,7 +86,8 @@ static bool key_valid(struct bytes key)
 static void fail_key(struct exchange *exchange)
 {
     if (exchange->family == API_FAMILY_2) {
-        fail_problem(exchange, "Idempotency-Key", "format", "Must be once 1 to 255 visible ASCII characters.");
+        fail_problem(exchange, "Idempotency-Key", "format",
+                     "Must be once 1 to 255 visible ASCII characters.");
     } else {
         fail_reason(exchange, FAULT_INVALID, BYTES_LITERAL("Idempotency-Key"));
     }

@@ -4,6 +4,7 @@
 #include "api/lax.h"
 
 #include "base/encode.h"
+#include "limits.h"
 
 /* Beyond it pydantic gives up with int_parsing_size. */
 #define INT_TEXT_MAX_DIGITS 4300
@@ -41,11 +42,11 @@ static enum lax_int strict_int(struct bytes text, int64_t *number)
 /* Bytes of the Unicode White_Space character that `text` begins with, or 0. */
 static size_t white_space(struct bytes text)
 {
-    static const char *const wide[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",
-        "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-        "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f",
-        "\xe3\x80\x80"};
+    static const char *const wide[] = {"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80",
+                                       "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83", "\xe2\x80\x84",
+                                       "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
+                                       "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9",
+                                       "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80"};
     if (text.size > 0 && (text.data[0] == ' ' || (text.data[0] >= '\t' && text.data[0] <= '\r'))) {
         return 1;
     }
@@ -169,7 +170,8 @@ static enum lax_int int_of_double(double value, int64_t *number)
 
 static bool is_float(struct bytes raw)
 {
-    return bytes_find(raw, '.') < raw.size || bytes_find(raw, 'e') < raw.size || bytes_find(raw, 'E') < raw.size;
+    return bytes_find(raw, '.') < raw.size || bytes_find(raw, 'e') < raw.size ||
+           bytes_find(raw, 'E') < raw.size;
 }
 
 enum lax_int lax_int_of_json(const struct json *value, struct bytes raw, int64_t *number)

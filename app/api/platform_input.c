@@ -58,7 +58,8 @@ static void read_expiry(struct problems *problems, const struct json *object, in
     *expires_s = at_s;
 }
 
-static size_t read_cidrs(struct problems *problems, const struct json *object, struct cidr cidrs[TOKEN_CIDRS_MAX])
+static size_t read_cidrs(struct problems *problems, const struct json *object,
+                         struct cidr cidrs[TOKEN_CIDRS_MAX])
 {
     size_t count = 0;
     const struct json *texts = member_array(problems, object, "allowedCidrs", OPTIONAL);

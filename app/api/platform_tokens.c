@@ -61,7 +61,8 @@ static void write_data(struct json_writer *json, const struct token_page *page)
 }
 
 /* The cursor after the page's last token, "" when the list ends there. */
-static void write_next(struct json_writer *json, const struct token_page *page, const struct cursor_list *cursors)
+static void write_next(struct json_writer *json, const struct token_page *page,
+                       const struct cursor_list *cursors)
 {
     uint8_t memory[API_CURSOR_SHORT_BYTES];
     struct buffer text = buffer_over(memory, sizeof(memory));
@@ -78,9 +79,8 @@ void platform_token_list(struct exchange *exchange)
 {
     static struct token_page page;
     struct list_query parameters;
-    struct token_query query = {.family = TOKEN_PLATFORM,
-                                .tenant_ref = exchange->caller.tenant_ref,
-                                .sort = TOKEN_SORT_CREATED};
+    struct token_query query = {
+        .family = TOKEN_PLATFORM, .tenant_ref = exchange->caller.tenant_ref, .sort = TOKEN_SORT_CREATED};
     if (!read_list_query(exchange, &parameters)) {
         return;
     }
@@ -104,9 +104,8 @@ void platform_token_list(struct exchange *exchange)
 static bool find_token(struct exchange *exchange, struct token_view *token)
 {
     struct uuid id;
-    bool found =
-        path_id(exchange, "Token:", &id) == STATUS_OK &&
-        service_find(exchange->caller.tenant_ref, TOKEN_PLATFORM, &id, token) == STATUS_OK;
+    bool found = path_id(exchange, "Token:", &id) == STATUS_OK &&
+                 service_find(exchange->caller.tenant_ref, TOKEN_PLATFORM, &id, token) == STATUS_OK;
     if (!found) {
         fail(exchange, FAULT_NO_TOKEN);
     }

@@ -137,9 +137,9 @@ static bool refuse_json(struct validation *validation, const struct json_error *
 
 static bool refuse_missing(struct validation *validation)
 {
-    return refuse_body(validation, &(struct item){.type = "missing",
-                                                  .message = "Field required",
-                                                  .raw = BYTES_LITERAL("null")});
+    return refuse_body(
+        validation,
+        &(struct item){.type = "missing", .message = "Field required", .raw = BYTES_LITERAL("null")});
 }
 
 static bool refuse_model(struct validation *validation, struct bytes raw, struct bytes text)
@@ -159,9 +159,8 @@ bool validate_body(struct validation *validation, bool optional)
         return optional || refuse_missing(validation);
     }
     if (!body_is_json(validation->exchange->request, true)) {
-        return utf8_check(body, NULL) == STATUS_OK
-                   ? refuse_model(validation, (struct bytes){NULL, 0}, body)
-                   : refuse_parse(validation);
+        return utf8_check(body, NULL) == STATUS_OK ? refuse_model(validation, (struct bytes){NULL, 0}, body)
+                                                   : refuse_parse(validation);
     }
     if (json_read(body, JSON_DUPLICATES_LAST, &validation->object, &error) != STATUS_OK) {
         return refuse_json(validation, &error);
@@ -209,10 +208,9 @@ void validate_string(struct validation *validation, const struct string_field *f
     struct bytes body = validation->exchange->request->body;
     const struct json *value = json_member(validation->object, field->name);
     if (value == NULL && !field->optional) {
-        add_item(validation, &(struct item){.type = "missing",
-                                            .field = field->name,
-                                            .message = "Field required",
-                                            .raw = body});
+        add_item(validation,
+                 &(struct item){
+                     .type = "missing", .field = field->name, .message = "Field required", .raw = body});
     }
     if (value == NULL || (field->optional && json_type(value) == JSON_NULL)) {
         return;

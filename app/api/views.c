@@ -70,7 +70,8 @@ static void write_permissions(struct json_writer *json, uint8_t permissions)
     static const struct {
         enum permission permission;
         const char *label;
-    } labels[] = {{PERMISSION_VIEW, "VIEW"}, {PERMISSION_TRANSACT, "TRANSACT"}, {PERMISSION_MANAGE, "MANAGE"}};
+    } labels[] = {
+        {PERMISSION_VIEW, "VIEW"}, {PERMISSION_TRANSACT, "TRANSACT"}, {PERMISSION_MANAGE, "MANAGE"}};
     json_name_of(json, "permissions");
     json_begin_array(json);
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {

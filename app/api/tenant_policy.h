@@ -4,24 +4,21 @@
  * Kept as the RFC 8785 canonical text of its JSON object; "{}" says nothing.
  * Ownership: reading a policy replaces the JSON document of the request.
  */
-#ifndef JETON_API_POLICY_H
-#define JETON_API_POLICY_H
+#ifndef JETON_API_TENANT_POLICY_H
+#define JETON_API_TENANT_POLICY_H
 
 #include "api/command.h"
 #include "api/problems.h"
 
 /* Check a policy sent by the operator; problems are noted under field "policy". */
-void policy_check(struct problems *problems, const struct json *policy);
+void tenant_policy_check(struct problems *problems, const struct json *policy);
 
 struct action_rules {
     bool known; /* built-in, or listed by the tenant */
     bool within_limit;
     uint32_t life_s; /* of an action token */
 };
-/* What a policy that policy_check found good says of a command. */
-void policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules);
-
-/* Is `value` (digits, maybe with a decimal point and more digits) at most `limit` (the same)? False when it is neither. */
-bool decimal_within(struct bytes value, struct bytes limit);
+/* What a policy that tenant_policy_check found good says of a command. */
+void tenant_policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules);
 
 #endif

@@ -1,83 +1,32 @@
 /*
  * Checking a tenant's policy, and applying it to a command.
  */
-#include "api/policy.h"
+#include "api/tenant_policy.h"
 
 #include <string.h>
 
-/* ---- decimal arithmetic ---- */
-
-struct decimal {
-    struct bytes whole; /* without leading zeros */
-    struct bytes part;  /* without trailing zeros */
-};
-
-static bool all_digits(struct bytes text)
-{
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-    }
-    return text.size > 0;
-}
-
-static bool read_decimal(struct bytes text, struct decimal *decimal)
-{
-    size_t point = bytes_find(text, '.');
-    struct bytes whole = bytes_slice(text, 0, point);
-    struct bytes part = bytes_slice(text, point + 1, text.size);
-    if (!all_digits(whole) || (point < text.size && !all_digits(part))) {
-        return false;
-    }
-    while (whole.size > 0 && whole.data[0] == '0') {
-        whole = bytes_slice(whole, 1, whole.size);
-    }
-    while (part.size > 0 && part.data[part.size - 1] == '0') {
-        part.size--;
-    }
-    *decimal = (struct decimal){whole, part};
-    return true;
-}
-
-/* As memcmp; a shorter text that begins the longer one is less. */
-static int compare(struct bytes a, struct bytes b)
-{
-    size_t common = a.size < b.size ? a.size : b.size;
-    int order = common > 0 ? memcmp(a.data, b.data, common) : 0;
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-bool decimal_within(struct bytes value, struct bytes limit)
-{
-    struct decimal a;
-    struct decimal b;
-    if (!read_decimal(value, &a) || !read_decimal(limit, &b)) {
-        return false;
-    }
-    if (a.whole.size != b.whole.size) {
-        return a.whole.size < b.whole.size;
-    }
-    int order = compare(a.whole, b.whole);
-    return order != 0 ? order < 0 : compare(a.part, b.part) <= 0;
-}
+#include "token/policy.h"
 
 /* ---- checking ---- */
 
+/* A decimal number, not negative. */
+static bool is_limit(const struct json *limit)
+{
+    int order = 0;
+    return json_type(limit) == JSON_STRING && json_string(limit).size <= COMMAND_AMOUNT_MAX_BYTES &&
+           bytes_find(json_string(limit), '-') == json_string(limit).size &&
+           policy_compare_amounts(json_string(limit), BYTES_LITERAL("0"), &order) == STATUS_OK;
+}
+
 static void check_limits(struct problems *problems, const struct json *limits)
 {
-    struct decimal decimal;
     if (json_type(limits) != JSON_OBJECT) {
         problem(problems, "policy.actions.limits", "type", "Must be an object.");
         return;
     }
     for (const struct json *limit = json_first(limits); limit != NULL; limit = json_next(limit)) {
         struct bytes currency = json_name(limit);
-        bool good = currency.size >= 1 && currency.size <= COMMAND_AMOUNT_MAX_BYTES &&
-                    json_type(limit) == JSON_STRING &&
-                    json_string(limit).size <= COMMAND_AMOUNT_MAX_BYTES &&
-                    read_decimal(json_string(limit), &decimal);
-        if (!good) {
+        if (currency.size < 1 || currency.size > COMMAND_AMOUNT_MAX_BYTES || !is_limit(limit)) {
             problem(problems, "policy.actions.limits", "format",
                     "Must map currencies to decimal numbers as strings.");
         }
@@ -163,7 +112,7 @@ static void check_life(struct problems *problems, const struct json *value)
     }
 }
 
-void policy_check(struct problems *problems, const struct json *policy)
+void tenant_policy_check(struct problems *problems, const struct json *policy)
 {
     if (json_type(policy) != JSON_OBJECT) {
         problem(problems, "policy", "type", "Must be an object.");
@@ -183,7 +132,7 @@ void policy_check(struct problems *problems, const struct json *policy)
 
 /* ---- applying ---- */
 
-/* Under a limit, a command must say how much, as a plain decimal number. */
+/* Under a limit, a command must say how much, as a decimal number. */
 static bool within(const struct json *limits, const struct command *command)
 {
     if (limits == NULL || json_count(limits) == 0) {
@@ -195,15 +144,13 @@ static bool within(const struct json *limits, const struct command *command)
         return false;
     }
     const struct json *limit = json_member_view(limits, currency);
-    return limit == NULL || decimal_within(value, json_string(limit));
+    return limit == NULL || policy_amount_within(value, json_string(limit));
 }
 
-void policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules)
+void tenant_policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules)
 {
     const struct json *root = NULL;
-    bool built_in = bytes_equal_string(command->action, CAPABILITY_WITHDRAWAL) ||
-                    bytes_equal_string(command->action, CAPABILITY_CONVERSION);
-    *rules = (struct action_rules){built_in, true, ACTION_LIFE_DEFAULT_S};
+    *rules = (struct action_rules){policy_action_is_builtin(command->action), true, ACTION_LIFE_DEFAULT_S};
     if (json_read(policy, JSON_DUPLICATES_LAST, &root, NULL) != STATUS_OK) {
         rules->within_limit = false; /* it was checked when it was set: refuse rather than guess */
         return;
@@ -212,7 +159,7 @@ void policy_rules(struct bytes policy, const struct command *command, struct act
     const struct json *actions = json_member(root, "actions");
     const struct json *action = actions != NULL ? json_member_view(actions, command->action) : NULL;
     if (life_s != NULL) {
-        rules->life_s = (uint32_t)json_number(life_s);
+        rules->life_s = policy_action_life_s((uint64_t)json_number(life_s));
     }
     if (action != NULL) {
         rules->known = true;
