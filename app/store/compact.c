@@ -1,0 +1,189 @@
+/*
+ * Compaction: the oldest segment is read again, frame by frame; the owner appends what of it is still current; when all
+ * of it has been handed over and is durable, the log begins at the next segment (see sync_frames() in writer.c for the
+ * commit point). Also the idle mark.
+ *
+ * It begins late, when free segments are few: the later, the more of the oldest segment is dead. How much it reads is
+ * bounded by what was written since (`credit_bytes`), so that a log full of live records is not copied for nothing.
+ */
+#include <assert.h>
+
+#include "store/state.h"
+
+#define CREDIT_FACTOR     8  /* bytes read for each byte of new garbage, at most */
+#define WORK_BYTES_PER_US 16 /* what a slow machine (software emulation) reads, opens and appends again */
+#define FLUSH_WORK_FACTOR                                                                                    \
+    4 /* bytes read in a flush for each byte that it writes, when free segments are few */
+#define FLUSH_WORK_MIN 4096
+#define FLUSH_WORK_MAX (256 * 1024)
+#define QUIET_S        1 /* a log without news for that long gets its mark */
+
+void compact_reset(void)
+{
+    store_state.compaction = (struct compaction){
+        .position = store_state.tail,
+        .credit_bytes = (int64_t)store_state.segment_bytes * ring_used_count(),
+    };
+}
+
+void compact_note_garbage(size_t size)
+{
+    int64_t limit = (int64_t)store_state.segment_bytes * store_state.segment_count * 2;
+    store_state.compaction.credit_bytes += (int64_t)size * CREDIT_FACTOR;
+    if (store_state.compaction.credit_bytes > limit)
+        store_state.compaction.credit_bytes = limit;
+}
+
+/* Compaction begins a little above the reserve that stops issuing. */
+static uint32_t trigger(void)
+{
+    uint32_t margin = store_state.segment_count / 32;
+    return writer_issue_reserve() + (margin > 2 ? margin : 2);
+}
+
+bool compact_is_wanted(void)
+{
+    if (store_state.phase != PHASE_OPEN || store_state.tail == NO_POSITION ||
+        store_state.compaction.position == store_state.head || store_state.free_count >= trigger())
+        return false;
+    /* Below the reserve revoking is at stake: two turns more, whatever it costs. */
+    int64_t used_bytes = (int64_t)store_state.segment_bytes * ring_used_count();
+    int64_t floor = store_state.free_count < writer_issue_reserve() ? -2 * used_bytes : 0;
+    return store_state.compaction.credit_bytes > floor;
+}
+
+static enum status relocate_record(const struct frame_header *header, const struct frame_record *record)
+{
+    struct compaction *compaction = &store_state.compaction;
+    struct store_record out = {record->type, header->label, header->time_s, record->payload};
+    uint64_t before = store_state.newest_record;
+    compaction->is_relocating = true;
+    enum status status = store_state.owner.relocate(&out);
+    compaction->is_relocating = false;
+    uint64_t appended = store_state.newest_record - before;
+    store_state.stats.relocated_count += appended;
+    if (appended == 0 && (record->flags & RECORD_FLAG_FULL) != 0)
+        compaction->dead_bytes += (uint32_t)(RECORD_HEADER_BYTES + record->payload.size);
+    return status;
+}
+
+static enum status relocate_records(const struct frame_header *header, struct bytes records)
+{
+    struct frame_record record;
+    size_t offset = 0;
+    uint32_t dead_before = store_state.compaction.dead_bytes;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK) {
+        status = frame_next_record(records, &offset, &record);
+        if (status == STATUS_NOT_FOUND)
+            return STATUS_OK;
+        if (status == STATUS_OK)
+            status = relocate_record(header, &record);
+    }
+    store_state.compaction.dead_bytes = dead_before; /* the whole frame comes again */
+    return status;
+}
+
+/* Relocate the frame at the cursor. */
+static enum status relocate_frame(void)
+{
+    struct compaction *compaction = &store_state.compaction;
+    uint64_t start = ring_offset(compaction->position);
+    uint64_t limit = start + store_state.segments[compaction->position].end_bytes;
+    uint64_t at = start + compaction->cursor_bytes;
+    struct frame_header header;
+    struct bytes records;
+    const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, limit);
+    enum status status = bytes == NULL ? STATUS_IO : frame_decode_header(bytes, &header);
+    if (status == STATUS_OK) {
+        size_t total = frame_total_bytes(header.payload_bytes, store_state.geometry.program_bytes);
+        bytes = total > limit - at ? NULL : device_view(at, total, limit);
+        status = bytes == NULL ? STATUS_IO : replay_unseal(bytes, &header, &records);
+    }
+    if (status != STATUS_OK)
+        return store_give_up(
+            "block %u of the flash can no longer be read: save a copy of the flash and replace it",
+            (unsigned)(at / store_state.geometry.block_bytes));
+    status = relocate_records(&header, records);
+    bytes_wipe(store_state.plain, header.payload_bytes);
+    if (status == STATUS_OK) {
+        uint32_t total =
+            (uint32_t)frame_total_bytes(header.payload_bytes, store_state.geometry.program_bytes);
+        compaction->cursor_bytes += total;
+        compaction->credit_bytes -= total;
+    }
+    return status;
+}
+
+/* All of the segment was handed over: the next frame says that the log begins behind it. */
+static enum status finish_segment(int64_t now_s)
+{
+    struct compaction *compaction = &store_state.compaction;
+    store_state.forgotten_bytes -= store_state.forgotten_bytes > compaction->dead_bytes
+                                       ? compaction->dead_bytes
+                                       : store_state.forgotten_bytes;
+    compaction->position = ring_next_used(compaction->position);
+    compaction->cursor_bytes = 0;
+    compaction->dead_bytes = 0;
+    return writer_commit(now_s, true);
+}
+
+enum status compact_some(int64_t now_s, int64_t work_bytes)
+{
+    struct compaction *compaction = &store_state.compaction;
+    enum status status = STATUS_OK;
+    while (work_bytes > 0 && status == STATUS_OK && compact_is_wanted()) {
+        uint32_t before = compaction->cursor_bytes;
+        if (before < store_state.segments[compaction->position].end_bytes) {
+            status = relocate_frame();
+            work_bytes -= compaction->cursor_bytes - before;
+        } else {
+            status = finish_segment(now_s);
+        }
+    }
+    return status;
+}
+
+/* ---- the public calls ---- */
+
+static bool mark_is_due(int64_t now_s)
+{
+    if (store_state.tail == NO_POSITION || store_state.open.record_count > 0 || now_s == 0 ||
+        !writer_has_room(STORE_ESSENTIAL, 0))
+        return false;
+    int64_t quiet_s = now_s - store_state.chain.time_s;
+    return quiet_s >= (store_state.chain.is_marked ? STORE_MARK_INTERVAL_S : QUIET_S);
+}
+
+bool store_step(int64_t now_s, uint32_t budget_us)
+{
+    if (store_state.phase != PHASE_OPEN)
+        return false;
+    if (compact_is_wanted()) {
+        enum status status = compact_some(now_s, (int64_t)budget_us * WORK_BYTES_PER_US);
+        if (status != STATUS_OK)
+            return false; /* full or broken: the next flush or step tries again */
+        return true;
+    }
+    if (ring_prepare_step())
+        return store_state.phase == PHASE_OPEN;
+    if (mark_is_due(now_s) && writer_commit(now_s, true) != STATUS_OK)
+        return false;
+    return false;
+}
+
+enum status store_flush(int64_t now_s)
+{
+    if (store_state.phase != PHASE_OPEN)
+        return STATUS_READ_ONLY;
+    if (store_state.newest_record == store_state.durable_record)
+        return STATUS_OK;
+    /* Keep pace with the writers: what this group writes is freed elsewhere, a few times over. */
+    int64_t work_bytes = (int64_t)store_state.open.payload_bytes * FLUSH_WORK_FACTOR + FLUSH_WORK_MIN;
+    if (compact_is_wanted()) {
+        enum status status = compact_some(now_s, work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX);
+        if (status == STATUS_READ_ONLY)
+            return status;
+    }
+    return writer_commit(now_s, false);
+}

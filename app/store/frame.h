@@ -1,0 +1,89 @@
+/*
+ * The bytes of a frame without its secrets: header, checks, places. FORMAT.md is the text of it.
+ *
+ * A frame is one group commit: a header in the clear, sealed records, tag, CRC, padding. Nothing here touches the flash or
+ * a key, so that an offline reader can link this file alone.
+ * Ownership: nothing. Blocking: none. Failure: a decoder says STATUS_DAMAGED for anything that no writer makes.
+ * Limits: STORE_FRAME_MAX_BYTES.
+ */
+#ifndef JETON_STORE_FRAME_H
+#define JETON_STORE_FRAME_H
+
+#include "base/bytes.h"
+#include "limits.h"
+
+#define FRAME_VERSION            1
+#define FRAME_HEADER_BYTES       108
+#define FRAME_TAG_BYTES          16
+#define FRAME_NONCE_BYTES        12
+#define FRAME_CRC_BYTES          4
+#define FRAME_FLAG_MARK          1 /* an idle mark: no records */
+#define RECORD_HEADER_BYTES      4
+#define RECORD_FLAG_FULL         1 /* counts as live until it is forgotten */
+#define FRAME_RECORDS_SOFT_BYTES STORE_FRAME_SOFT_BYTES
+
+struct frame_header {
+    uint64_t sequence;        /* 1, 2, ... along the chain, without a gap */
+    uint64_t durable_through; /* frames up to this one were durable when this one was sealed */
+    uint64_t first_record;    /* records of the log before this frame */
+    uint64_t forgotten_bytes; /* full records that died in segments still there */
+    int64_t time_s;           /* newest wall clock, 0 while unknown */
+    uint32_t segment;         /* the segment that holds it */
+    uint32_t label; /* the segment that its owner was told: another one only after a failed program */
+    uint32_t oldest_segment; /* the log begins there */
+    uint32_t wear;           /* erases of this segment */
+    uint32_t record_count;
+    uint32_t payload_bytes; /* sealed, without the tag */
+    uint32_t full_bytes;    /* of records that are full ones */
+    uint8_t flags;
+    uint8_t nonce[FRAME_NONCE_BYTES];
+    uint8_t previous_tag[FRAME_TAG_BYTES];
+};
+
+struct frame_record {
+    uint8_t type;
+    uint8_t flags;
+    struct bytes payload;
+};
+
+/* CRC-32 (IEEE 802.3, reflected), by table: whole frames pass through it. Start with 0. */
+uint32_t frame_crc(uint32_t crc, struct bytes bytes);
+
+void frame_encode_header(const struct frame_header *header, uint8_t out[FRAME_HEADER_BYTES]);
+
+/* STATUS_DAMAGED: not a header, or one of another version. */
+enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct frame_header *header) MUST_USE;
+
+/* Sequence and segment as the bytes say, right or wrong: to tell a rotten header's age. */
+void frame_peek(const uint8_t in[FRAME_HEADER_BYTES], uint64_t *sequence, uint32_t *segment);
+
+/* Bytes on the flash of a frame with that payload, padding included. */
+size_t frame_total_bytes(size_t payload_bytes, size_t program_bytes);
+
+/* Add the CRC and the padding behind header, payload and tag. */
+void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes);
+
+/* Do the CRC and the padding fit what is there? `frame` holds frame_total_bytes(). */
+bool frame_is_whole(const uint8_t *frame, size_t payload_bytes, size_t program_bytes);
+
+/* The tag of a frame: the next frame names it. */
+const uint8_t *frame_tag(const uint8_t *frame, size_t payload_bytes);
+
+/* Write a record's header and payload at `out`; returns its bytes. */
+size_t frame_put_record(uint8_t *out, const struct frame_record *record);
+
+/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. */
+enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record) MUST_USE;
+
+/* Is every byte erased? */
+bool frame_is_blank(struct bytes bytes);
+
+/* Little-endian numbers, as everywhere in the format. */
+void put_le16(uint8_t *out, uint16_t value);
+void put_le32(uint8_t *out, uint32_t value);
+void put_le64(uint8_t *out, uint64_t value);
+uint16_t get_le16(const uint8_t *in);
+uint32_t get_le32(const uint8_t *in);
+uint64_t get_le64(const uint8_t *in);
+
+#endif

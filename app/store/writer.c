@@ -1,0 +1,243 @@
+/*
+ * Append, seal, program, sync: the group commit.
+ *
+ * A frame is placed when its first record comes, so that the owner can be told its segment at once. The frame before it is
+ * programmed then, without a sync; a segment's first frame is programmed only after everything in the segments before is
+ * durable, so that a cut can tear the newest segment only.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "store/state.h"
+
+#define ESSENTIAL_RESERVE 3 /* segments that only relocation may use: room to empty the oldest one */
+#define RETARGET_TRIES    8 /* new places for one frame before the device counts as dead */
+
+/* ---- room ---- */
+
+uint32_t writer_issue_reserve(void)
+{
+    uint32_t tenth = store_state.segment_count / 10;
+    return tenth > ESSENTIAL_RESERVE + 2 ? tenth : ESSENTIAL_RESERVE + 2;
+}
+
+/* What issuing may fill: all but the reserve, the head, bad places and what frames and their padding take. */
+uint64_t writer_capacity_bytes(void)
+{
+    uint32_t kept =
+        writer_issue_reserve() + 1 +
+        store_state.stats.bad_block_count * store_state.geometry.block_bytes / store_state.segment_bytes;
+    if (kept >= store_state.segment_count)
+        return 0;
+    return (uint64_t)(store_state.segment_count - kept) * store_state.segment_bytes / 100 * 97;
+}
+
+uint64_t writer_live_bytes(void)
+{
+    return store_state.full_bytes > store_state.forgotten_bytes
+               ? store_state.full_bytes - store_state.forgotten_bytes
+               : 0;
+}
+
+static size_t total_bytes(size_t payload_bytes)
+{
+    return frame_total_bytes(payload_bytes, store_state.geometry.program_bytes);
+}
+
+static bool fits_open_frame(size_t record_bytes)
+{
+    size_t payload_bytes = store_state.open.payload_bytes + record_bytes;
+    return store_state.open.record_count > 0 && payload_bytes <= FRAME_RECORDS_SOFT_BYTES &&
+           total_bytes(payload_bytes) <= store_state.segment_bytes - store_state.head_bytes;
+}
+
+/* Would a new frame for this record need a new segment, once the open frame is closed? */
+static bool needs_segment(size_t record_bytes)
+{
+    if (store_state.head == NO_POSITION)
+        return true;
+    size_t used = store_state.head_bytes;
+    if (store_state.open.record_count > 0)
+        used += total_bytes(store_state.open.payload_bytes);
+    return total_bytes(record_bytes) > store_state.segment_bytes - used;
+}
+
+bool writer_has_room(enum store_class class, size_t payload_bytes)
+{
+    size_t record_bytes = RECORD_HEADER_BYTES + payload_bytes;
+    uint32_t needed = !fits_open_frame(record_bytes) && needs_segment(record_bytes) ? 1 : 0;
+    if (class == STORE_ISSUE)
+        return store_state.free_count >= writer_issue_reserve() + needed &&
+               writer_live_bytes() + record_bytes <= writer_capacity_bytes() / 100 * STORE_ISSUE_PERCENT;
+    uint32_t reserve = store_state.compaction.is_relocating ? 0 : ESSENTIAL_RESERVE;
+    return needed == 0 || store_state.free_count >= reserve + needed;
+}
+
+/* ---- sealing ---- */
+
+static void next_nonce(uint8_t nonce[FRAME_NONCE_BYTES])
+{
+    if (store_state.nonce_count == UINT32_MAX) {
+        crypto_random(store_state.nonce_salt, sizeof(store_state.nonce_salt));
+        store_state.nonce_count = 0;
+    }
+    memcpy(nonce, store_state.nonce_salt, sizeof(store_state.nonce_salt));
+    put_le32(nonce + sizeof(store_state.nonce_salt), store_state.nonce_count++);
+}
+
+/* Seal the open frame for the head into store_state.sealed; it stays as it is, for another try elsewhere. */
+static void seal_frame(void)
+{
+    const struct open_frame *open = &store_state.open;
+    const struct segment *segment = &store_state.segments[store_state.head];
+    bool empty = open->record_count == 0;
+    struct frame_header header = {
+        .sequence = store_state.chain.sequence + 1,
+        .durable_through = store_state.chain.durable_sequence,
+        .first_record = store_state.chain.record_count,
+        .forgotten_bytes = store_state.forgotten_bytes,
+        .time_s = store_state.chain.time_s > store_state.now_s ? store_state.chain.time_s : store_state.now_s,
+        .segment = segment->number,
+        .label = empty ? segment->number : open->label,
+        .oldest_segment = store_state.segments[store_state.compaction.position].number,
+        .wear = segment->wear,
+        .record_count = open->record_count,
+        .payload_bytes = open->payload_bytes,
+        .full_bytes = open->full_bytes,
+        .flags = empty ? FRAME_FLAG_MARK : 0,
+    };
+    next_nonce(header.nonce);
+    memcpy(header.previous_tag, store_state.chain.tag, FRAME_TAG_BYTES);
+    uint8_t *sealed = store_state.sealed;
+    frame_encode_header(&header, sealed);
+    aead_seal(&store_state.frame_key, header.nonce, bytes_of(sealed, FRAME_HEADER_BYTES),
+              bytes_of(open->bytes, open->payload_bytes), sealed + FRAME_HEADER_BYTES);
+    frame_finish(sealed, open->payload_bytes, store_state.geometry.program_bytes);
+    store_state.chain.time_s = header.time_s;
+}
+
+/* Everything programmed so far is durable: acknowledge it, and let go of what its newest frame no longer needs.
+ * This is the commit point of a compaction: the sync of the first frame whose oldest_segment lies behind the emptied
+ * segment. Only after it may the segment be erased. */
+static enum status sync_frames(void)
+{
+    if (store_state.chain.durable_sequence == store_state.chain.sequence)
+        return STATUS_OK;
+    if (device_sync() != STATUS_OK)
+        return STATUS_READ_ONLY;
+    store_state.stats.flush_count++;
+    store_state.chain.durable_sequence = store_state.chain.sequence;
+    store_state.durable_record = store_state.chain.record_count;
+    if (store_state.sealed_tail != store_state.tail)
+        ring_release(store_state.sealed_tail);
+    return STATUS_OK;
+}
+
+static void note_programmed(size_t size)
+{
+    struct open_frame *open = &store_state.open;
+    struct segment *segment = &store_state.segments[store_state.head];
+    store_state.head_bytes += (uint32_t)size;
+    segment->end_bytes = store_state.head_bytes;
+    segment->full_bytes += open->full_bytes;
+    store_state.chain.sequence++;
+    store_state.chain.record_count += open->record_count;
+    store_state.chain.is_marked = open->record_count == 0;
+    memcpy(store_state.chain.tag, frame_tag(store_state.sealed, open->payload_bytes), FRAME_TAG_BYTES);
+    store_state.sealed_tail = store_state.compaction.position;
+    open->record_count = 0;
+    open->payload_bytes = 0;
+    open->full_bytes = 0;
+}
+
+static enum status open_segment(void)
+{
+    enum status status = sync_frames();
+    if (status == STATUS_OK)
+        status = ring_advance();
+    return status;
+}
+
+/* Seal and program the open frame; in another segment where this one fails. */
+static enum status close_frame(void)
+{
+    size_t size = total_bytes(store_state.open.payload_bytes);
+    for (int i = 0; i < RETARGET_TRIES; i++) {
+        if (store_state.head == NO_POSITION || size > store_state.segment_bytes - store_state.head_bytes) {
+            enum status status = open_segment();
+            if (status == STATUS_READ_ONLY)
+                return status;
+            if (status != STATUS_OK)
+                break;
+        }
+        seal_frame();
+        if (device_program(ring_offset(store_state.head) + store_state.head_bytes, store_state.sealed,
+                           size) == STATUS_OK) {
+            note_programmed(size);
+            return STATUS_OK;
+        }
+        ring_retire(store_state.head);
+        store_state.head_bytes = store_state.segment_bytes;
+    }
+    return store_give_up(
+        "the flash %s takes no more writes (no usable block is left): save a copy of it and replace it",
+        store_state.geometry.name);
+}
+
+enum status writer_commit(int64_t now_s, bool force)
+{
+    if (now_s > store_state.now_s)
+        store_state.now_s = now_s;
+    enum status status = STATUS_OK;
+    if (store_state.open.record_count > 0 || force)
+        status = close_frame();
+    return status == STATUS_OK ? sync_frames() : status;
+}
+
+/* ---- appending ---- */
+
+/* A place for a record of that size in the open frame, which may be a new one in a new segment. */
+static enum status make_place(size_t record_bytes)
+{
+    if (fits_open_frame(record_bytes))
+        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (store_state.open.record_count > 0)
+        status = close_frame();
+    if (status == STATUS_OK && needs_segment(record_bytes))
+        status = open_segment();
+    if (status == STATUS_OK)
+        store_state.open.label = store_state.segments[store_state.head].number;
+    return status;
+}
+
+enum status store_append(enum store_class class, uint8_t type, struct bytes payload, uint32_t *segment)
+{
+    assert(type != 0 && store_state.phase != PHASE_CLOSED && store_state.phase != PHASE_REPLAY);
+    if (payload.size > STORE_RECORD_MAX_BYTES)
+        return STATUS_TOO_LARGE;
+    if (store_state.phase != PHASE_OPEN)
+        return STATUS_READ_ONLY;
+    if (!writer_has_room(class, payload.size))
+        return STATUS_FULL;
+    size_t record_bytes = RECORD_HEADER_BYTES + payload.size;
+    enum status status = make_place(record_bytes);
+    if (status != STATUS_OK)
+        return status;
+    bool full = class == STORE_ISSUE || store_state.compaction.is_relocating;
+    struct frame_record record = {type, full ? RECORD_FLAG_FULL : 0, payload};
+    struct open_frame *open = &store_state.open;
+    open->payload_bytes += (uint32_t)frame_put_record(open->bytes + open->payload_bytes, &record);
+    open->record_count++;
+    if (full) {
+        open->full_bytes += (uint32_t)record_bytes;
+        store_state.full_bytes += record_bytes;
+    }
+    if (!store_state.compaction.is_relocating)
+        compact_note_garbage(record_bytes);
+    store_state.newest_record++;
+    store_state.stats.record_count++;
+    if (segment != NULL)
+        *segment = open->label;
+    return STATUS_OK;
+}

@@ -1,0 +1,270 @@
+/*
+ * The dictionary and its checker.
+ */
+#include "tests/support/dictionary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/frame.h"
+
+enum {
+    TYPE_FULL = 1,
+    TYPE_UPDATE,
+    TYPE_CONSUME
+};
+#define FULL_BYTES  21
+#define DELTA_BYTES 8
+#define NOTES_MAX   (1 << 20)
+
+struct entry dictionary[DICTIONARY_ENTRIES_MAX];
+
+static uint64_t relocations;
+static uint32_t highest; /* entries beyond were never used */
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "dictionary: %s\n", what);
+    abort();
+}
+
+static uint8_t filler_of(uint32_t id, size_t i)
+{
+    return (uint8_t)(id * 31 + i * 7 + 3);
+}
+
+/* ---- records ---- */
+
+static size_t write_full(uint32_t id, const struct entry *entry, uint8_t *out)
+{
+    put_le32(out, id);
+    put_le32(out + 4, entry->version);
+    put_le32(out + 8, entry->filler_bytes);
+    put_le64(out + 12, (uint64_t)entry->expires_s);
+    out[20] = entry->is_consumed;
+    for (size_t i = 0; i < entry->filler_bytes; i++)
+        out[FULL_BYTES + i] = filler_of(id, i);
+    return FULL_BYTES + entry->filler_bytes;
+}
+
+static void read_full(struct bytes payload, struct entry *entry)
+{
+    uint32_t id = get_le32(payload.data);
+    if (payload.size < FULL_BYTES || payload.size != FULL_BYTES + get_le32(payload.data + 8))
+        fail("a full record of the wrong size");
+    for (size_t i = FULL_BYTES; i < payload.size; i++) {
+        if (payload.data[i] != filler_of(id, i - FULL_BYTES))
+            fail("a full record with wrong contents");
+    }
+    entry->version = get_le32(payload.data + 4);
+    entry->filler_bytes = get_le32(payload.data + 8);
+    entry->expires_s = (int64_t)get_le64(payload.data + 12);
+    entry->is_consumed = payload.data[20] != 0;
+}
+
+static struct entry *entry_of(struct bytes payload)
+{
+    if (payload.size < DELTA_BYTES || get_le32(payload.data) >= DICTIONARY_ENTRIES_MAX)
+        fail("a record of no entry");
+    uint32_t id = get_le32(payload.data);
+    if (id >= highest)
+        highest = id + 1;
+    return &dictionary[id];
+}
+
+static enum status replay(const struct store_record *record)
+{
+    struct entry *entry = entry_of(record->payload);
+    switch (record->type) {
+    case TYPE_FULL:
+        read_full(record->payload, entry);
+        entry->segment = record->segment;
+        return STATUS_OK;
+    case TYPE_UPDATE:
+        if (entry->version != 0)
+            entry->version = get_le32(record->payload.data + 4);
+        return STATUS_OK;
+    case TYPE_CONSUME:
+        entry->is_consumed = true;
+        return STATUS_OK;
+    default:
+        return STATUS_DAMAGED;
+    }
+}
+
+static enum status append_full(uint32_t id, enum store_class class)
+{
+    static uint8_t payload[STORE_RECORD_MAX_BYTES];
+    struct entry *entry = &dictionary[id];
+    return store_append(class, TYPE_FULL, bytes_of(payload, write_full(id, entry, payload)), &entry->segment);
+}
+
+static enum status relocate(const struct store_record *record)
+{
+    relocations++;
+    const struct entry *entry = entry_of(record->payload);
+    if (record->type != TYPE_FULL || entry->version == 0 || entry->segment != record->segment)
+        return STATUS_OK;
+    return append_full(get_le32(record->payload.data), STORE_ESSENTIAL);
+}
+
+struct store_options dictionary_start(struct bytes device_secret)
+{
+    memset(dictionary, 0, highest * sizeof(struct entry));
+    highest = 0;
+    relocations = 0;
+    return (struct store_options){{replay, relocate}, device_secret};
+}
+
+enum status dictionary_create(uint32_t id, uint32_t filler_bytes, int64_t expires_s)
+{
+    struct entry before = dictionary[id];
+    struct entry made = {0, 1, filler_bytes, expires_s, false};
+    dictionary[id] = made;
+    enum status status = append_full(id, STORE_ISSUE);
+    if (status != STATUS_OK)
+        dictionary[id] = before;
+    else if (before.version != 0)
+        store_forget(FULL_BYTES + before.filler_bytes);
+    if (status == STATUS_OK && id >= highest)
+        highest = id + 1;
+    return status;
+}
+
+static enum status append_delta(uint8_t type, uint32_t id, uint32_t version)
+{
+    uint8_t payload[DELTA_BYTES];
+    put_le32(payload, id);
+    put_le32(payload + 4, version);
+    return store_append(STORE_ESSENTIAL, type, bytes_of(payload, sizeof(payload)), NULL);
+}
+
+enum status dictionary_update(uint32_t id)
+{
+    enum status status = append_delta(TYPE_UPDATE, id, dictionary[id].version + 1);
+    if (status == STATUS_OK)
+        dictionary[id].version++;
+    return status;
+}
+
+enum status dictionary_consume(uint32_t id)
+{
+    enum status status = append_delta(TYPE_CONSUME, id, 0);
+    if (status == STATUS_OK)
+        dictionary[id].is_consumed = true;
+    return status;
+}
+
+void dictionary_collect(int64_t now_s)
+{
+    for (uint32_t id = 0; id < highest; id++) {
+        struct entry *entry = &dictionary[id];
+        if (entry->version != 0 && entry->expires_s <= now_s) {
+            store_forget(FULL_BYTES + entry->filler_bytes);
+            *entry = (struct entry){0};
+        }
+    }
+}
+
+uint64_t dictionary_relocations(void)
+{
+    return relocations;
+}
+
+/* ---- the checker ---- */
+
+struct note {
+    uint32_t id;
+    struct entry entry;
+};
+
+static struct {
+    struct note notes[NOTES_MAX];
+    size_t noted;
+    size_t acknowledged;
+    struct entry base[DICTIONARY_ENTRIES_MAX];  /* before all notes */
+    struct entry model[DICTIONARY_ENTRIES_MAX]; /* scratch of a check */
+    uint32_t entries;
+} checker;
+
+void checker_start(void)
+{
+    checker.noted = 0;
+    checker.acknowledged = 0;
+    uint32_t used = checker.entries > highest ? checker.entries : highest;
+    memcpy(checker.base, dictionary, used * sizeof(struct entry));
+    checker.entries = highest;
+}
+
+void checker_note(uint32_t id)
+{
+    if (checker.noted == NOTES_MAX)
+        fail("too many notes");
+    checker.notes[checker.noted++] = (struct note){id, dictionary[id]};
+    if (id >= checker.entries)
+        checker.entries = id + 1;
+}
+
+void checker_acknowledge(void)
+{
+    checker.acknowledged = checker.noted;
+}
+
+struct checker_mark checker_here(void)
+{
+    return (struct checker_mark){checker.noted, checker.acknowledged};
+}
+
+static bool same(const struct entry *a, const struct entry *b, int64_t now_s)
+{
+    bool a_lives = a->version != 0 && a->expires_s > now_s;
+    bool b_lives = b->version != 0 && b->expires_s > now_s;
+    return a_lives == b_lives &&
+           (!a_lives || (a->version == b->version && a->is_consumed == b->is_consumed &&
+                         a->expires_s == b->expires_s && a->filler_bytes == b->filler_bytes));
+}
+
+static uint32_t count_differences(int64_t now_s, uint32_t *first)
+{
+    uint32_t differences = 0;
+    uint32_t end = highest > checker.entries ? highest : checker.entries;
+    for (uint32_t id = 0; id < end; id++) {
+        if (!same(&checker.model[id], &dictionary[id], now_s) && differences++ == 0)
+            *first = id;
+    }
+    return differences;
+}
+
+bool checker_agrees_at(struct checker_mark mark, int64_t now_s, char *why, size_t why_bytes)
+{
+    uint32_t first = 0;
+    memcpy(checker.model, checker.base,
+           sizeof(struct entry) * (highest > checker.entries ? highest : checker.entries));
+    for (size_t i = 0; i < mark.acknowledged; i++)
+        checker.model[checker.notes[i].id] = checker.notes[i].entry;
+    uint32_t differences = count_differences(now_s, &first);
+    const struct entry wanted = checker.model[first];
+    for (size_t i = mark.acknowledged; i < mark.noted && differences > 0; i++) {
+        const struct note *note = &checker.notes[i];
+        struct entry *model = &checker.model[note->id];
+        bool was = same(model, &dictionary[note->id], now_s);
+        *model = note->entry;
+        bool is = same(model, &dictionary[note->id], now_s);
+        differences = differences + (was && !is) - (!was && is);
+    }
+    if (differences > 0)
+        snprintf(why, why_bytes,
+                 "entry %u: acknowledged version %u consumed %d, found version %u consumed %d (%u differ, "
+                 "%zu of %zu "
+                 "acknowledged)",
+                 (unsigned)first, (unsigned)wanted.version, wanted.is_consumed,
+                 (unsigned)dictionary[first].version, dictionary[first].is_consumed, (unsigned)differences,
+                 mark.acknowledged, mark.noted);
+    return differences == 0;
+}
+
+bool checker_agrees(int64_t now_s, char *why, size_t why_bytes)
+{
+    return checker_agrees_at(checker_here(), now_s, why, why_bytes);
+}
