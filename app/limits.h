@@ -27,6 +27,13 @@
 /* ---- json ---- */
 #define JSON_DEPTH_MAX      32
 #define JSON_TEXT_MAX_BYTES HTTP_BODY_MAX_BYTES
+#define JSON_MEMBERS_MAX    (JSON_TEXT_MAX_BYTES / 5 + 1) /* the shortest member is `"":1,` */
+/* Numbers grow most: `1e20,` becomes 21 digits and a comma. Strings and the rest never grow. */
+#define JSON_CANONICAL_MAX_BYTES (JSON_TEXT_MAX_BYTES / 5 * 22 + 22)
+/* Per value at most one node of 64 bytes and, for strings, 10 bytes more than the text's, while each value has a byte
+ * of its own and one after it (comma, bracket or the end): 32 bytes per byte of text. Beside that one copy of a number
+ * at a time. */
+#define JSON_ARENA_BYTES (32 * (JSON_TEXT_MAX_BYTES + 1) + JSON_TEXT_MAX_BYTES + 16)
 
 /* ---- store ---- */
 #define STORE_RECORD_MAX_BYTES   20480 /* a tenant with the largest policy: one body and its frame */
@@ -53,12 +60,12 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
 #define API_ID_MAX_BYTES          64 /* decoded {id} segment or parameter name; longer ones are of no thing */
 #define API_PAGE_DEFAULT          50
-#define API_PAGE_MAX              100  /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
-#define API_PAGE_FRAME_MAX_BYTES  4096 /* what a page has beside its items: two cursors and counts */
-#define API_CURSOR_SHORT_BYTES    64   /* of a list by time: base64url of 40 bytes */
-#define API_CURSOR_MAX_BYTES      1536 /* of a list by name: base64url of 40 bytes and a name */
+#define API_PAGE_MAX              100   /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
+#define API_PAGE_FRAME_MAX_BYTES  4096  /* what a page has beside its items: two cursors and counts */
+#define API_CURSOR_SHORT_BYTES    64    /* of a list by time: base64url of 40 bytes */
+#define API_CURSOR_MAX_BYTES      1536  /* of a list by name: base64url of 40 bytes and a name */
 #define API_ROW_MAX_BYTES         40960 /* a tenant or user in a list; the policy is JSON already */
-#define API_PROBLEMS_MAX          100  /* told at once; more stay untold */
+#define API_PROBLEMS_MAX          100   /* told at once; more stay untold */
 #define API_JWT_MAX_BYTES         2048
 #define API_TOKEN_DAYS_MAX        365
 #define API_OVERLAP_MAX_S         604800
@@ -125,6 +132,36 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
 #define TLS_WRITE_MAX_BYTES  4096
 #define TLS_TICKET_LIFE_S    3600 /* also how often the key that seals tickets changes */
 
+#define RESPONSE_HEAD_MAX_BYTES 4096
+#define OUTBOX_CHUNK_BYTES      4096
+/* One request as it comes: a head, a body in chunks of one byte (6 bytes each), extensions, trailers. */
+#define INTAKE_FIRST_BYTES     4096
+#define INTAKE_MAX_BYTES       (128 * 1024)
+#define CONN_HANDSHAKE_MS      10000
+#define CONN_REQUEST_MS        15000
+#define CONN_IDLE_MS           60000
+#define CONN_WRITE_MS          30000
+#define CONN_WRITE_STEP_BYTES  32768 /* taken by the peer within CONN_WRITE_MS */
+#define CONN_LINGER_MS         3000
+#define CONN_REQUESTS_PER_STEP 32    /* of one client, before others have their turn */
+#define CONN_OUT_HIGH_BYTES    16384 /* no further request is answered while that much waits */
+#define CONN_SEGMENTS_MAX      64    /* received and not read yet; more are left to TCP */
+/* What a connection takes of the heap: its TLS session, its TCP state, some of its buffers. */
+#define SERVER_CONNECTION_BYTES      (48 * 1024)
+#define SERVER_CONNECTIONS_MIN       8
+#define SERVER_CONNECTIONS_MAX       16384
+#define SERVER_ADDRESS_SHARE_PERCENT 75   /* of all connections, that one address may have */
+#define SERVER_ADDRESS_BUCKETS       1024 /* lists that connections are found in by address */
+#define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
+#define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
+#define SERVER_BACKLOG               64
+#define SERVER_HANDSHAKES_PER_TURN   2 /* each is milliseconds; others' requests go first */
+static_assert(INTAKE_MAX_BYTES >= HTTP_HEAD_MAX_BYTES + 6 * HTTP_BODY_MAX_BYTES +
+                                      HTTP_CHUNK_EXTENSION_MAX_BYTES + HTTP_TRAILER_MAX_BYTES,
+              "the longest way to say the largest request");
+static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES,
+              "the heap gives them in one piece");
+
 /* ---- main ---- */
 #define MEMORY_MIN_BYTES     (8 * 1024 * 1024)
 #define MEMORY_TABLE_PERCENT 25 /* of what the machine has: the token table; the heap has the rest */
@@ -139,7 +176,8 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
     253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
 
 static_assert(API_CURSOR_MAX_BYTES >= (40 + TOKEN_NAME_MAX_BYTES + 2) / 3 * 4, "a cursor holds any name");
-static_assert(API_ROW_MAX_BYTES >= TENANT_POLICY_MAX_BYTES + 6 * TENANT_NAME_MAX_BYTES + 512, "a tenant fits a row");
+static_assert(API_ROW_MAX_BYTES >= TENANT_POLICY_MAX_BYTES + 6 * TENANT_NAME_MAX_BYTES + 512,
+              "a tenant fits a row");
 static_assert(API_PAGE_FRAME_MAX_BYTES >= 2 * API_CURSOR_MAX_BYTES + 512, "a page's frame holds two cursors");
 static_assert(API_BODY_MAX_BYTES >= 6 * JSON_TEXT_MAX_BYTES,
               "the answer's buffer holds the canonical form of any body (1e20, is 5 bytes and becomes 22)");

@@ -15,9 +15,13 @@
 struct json_writer {
     struct buffer *out;
     uint32_t has_items; /* a bit per level: something was written there */
+    uint32_t is_object; /* a bit per level */
     uint8_t depth;
     bool after_name;
 };
+
+/* A whole string with its quotes, without a writer. */
+void json_write_string(struct buffer *out, struct bytes text);
 
 struct json_writer json_writer_over(struct buffer *out);
 
