@@ -5,4 +5,4 @@ CFLAGS_x86_64 += -fno-omit-frame-pointer
 FLAGS_platform/x86_64/interrupt.c := -mgeneral-regs-only
 FLAGS_platform/x86_64/traps.c     := -mgeneral-regs-only
 FLAGS_platform/x86_64/memory.c    := -mgeneral-regs-only
-FLAGS_platform/x86_64/paging.c    := -mgeneral-regs-only -fno-tree-loop-distribute-patterns
+FLAGS_platform/x86_64/paging.c    := -mgeneral-regs-only

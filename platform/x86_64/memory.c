@@ -70,9 +70,9 @@ void memory_init(uintptr_t start_info)
     }
 }
 
-size_t memory_regions(const struct memory_region **out)
+size_t memory_regions(const struct memory_region **list)
 {
-    *out = regions;
+    *list = regions;
     return region_count;
 }
 

@@ -32,6 +32,6 @@ uintptr_t memory_reserve(size_t size_bytes);
 bool memory_touch(uint64_t address);
 
 /* All RAM regions above 1 MiB, the image's own range left out, as they were at boot. */
-size_t memory_regions(const struct memory_region **regions);
+size_t memory_regions(const struct memory_region **list);
 
 #endif

@@ -1,7 +1,15 @@
 /*
  * The few functions of <string.h> that the platform and the self-test use, so that this image needs no C library.
  */
-#include <string.h>
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size);
+void *memset(void *to, int value, size_t size);
+int memcmp(const void *a, const void *b, size_t size);
+size_t strnlen(const char *text, size_t limit);
+size_t strlen(const char *text);
+int strncmp(const char *a, const char *b, size_t limit);
+int strcmp(const char *a, const char *b);
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
