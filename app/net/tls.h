@@ -61,7 +61,7 @@ enum tls_result tls_read(struct tls *tls, uint8_t *out, size_t capacity, size_t 
 enum tls_result tls_write(struct tls *tls, struct bytes bytes, size_t *size) MUST_USE;
 
 /* close_notify; also for a handshake that is given up (with user_canceled before it). */
-enum tls_result tls_close(struct tls *tls) MUST_USE;
+enum tls_result tls_close(struct tls *tls);
 
 /* Tell a peer for whom there is no session that we can't serve it: internal_error, in the clear. */
 struct bytes tls_refusal(void);

@@ -1,0 +1,398 @@
+/*
+ * Accepting, scheduling, bounding. A connection is in a ready list while it has something to do, in the list of the
+ * timer that it has running (each list is in order of time, since each timer has one duration), in the list of those that
+ * wait for the store, and in the bucket of its address: nothing here ever looks at all connections.
+ */
+#include "net/server.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/tcp.h>
+
+#include "base/log.h"
+#include "crypto/crypto.h"
+#include "net/conn.h"
+#include "net/list.h"
+#include "net/socket.h"
+#include "platform/platform.h"
+
+/* A client address that has connections, in its bucket. */
+struct client {
+    struct list_node bucket;
+    uint32_t address;
+    uint32_t connection_count;
+};
+
+struct slot {
+    struct conn conn;
+    struct socket socket;
+    struct list_node ready;
+    struct list_node timer;
+    struct list_node waiting;
+    struct client *client;
+};
+
+static struct heap *heap;
+static struct conn_shared shared;
+static struct server_stats counts;
+static struct list ready;      /* established ones */
+static struct list handshakes; /* ready too, but slow work */
+static struct list timers[CONN_TIMER_COUNT];
+static struct list waiting;
+static struct list buckets[SERVER_ADDRESS_BUCKETS];
+static uint32_t bucket_key;
+
+static uint64_t now_ms(void)
+{
+    return platform_monotonic_ns() / 1000000;
+}
+
+/* ---- lists ---- */
+
+static void make_ready(struct slot *slot)
+{
+    if (!list_has(&slot->ready))
+        list_append(slot->conn.state == CONN_HANDSHAKE ? &handshakes : &ready, &slot->ready);
+}
+
+static void on_event(struct socket *socket, enum socket_event event)
+{
+    struct slot *slot = LIST_OWNER(socket, struct slot, socket);
+    if (event != SOCKET_POLL || slot->conn.state != CONN_READING)
+        make_ready(slot);
+}
+
+/* The key keeps strangers from filling one bucket on purpose. */
+static struct list *bucket_of(uint32_t address)
+{
+    uint32_t mixed = (address ^ bucket_key) * UINT32_C(0x9e3779b1);
+    return &buckets[(mixed >> 16) % SERVER_ADDRESS_BUCKETS];
+}
+
+/* The client of this address, made when there is none; NULL without memory. */
+static struct client *client_of(uint32_t address)
+{
+    struct list *bucket = bucket_of(address);
+    for (struct list_node *node = list_first(bucket); node != NULL; node = list_next(bucket, node))
+        if (LIST_OWNER(node, struct client, bucket)->address == address)
+            return LIST_OWNER(node, struct client, bucket);
+    struct client *client = heap_take_zeroed(heap, 1, sizeof *client);
+    if (client != NULL) {
+        client->address = address;
+        list_append(bucket, &client->bucket);
+    }
+    return client;
+}
+
+static void forget_if_unused(struct client *client)
+{
+    if (client->connection_count > 0)
+        return;
+    list_remove(&client->bucket);
+    heap_give(heap, client);
+}
+
+static void destroy(struct slot *slot)
+{
+    list_remove(&slot->ready);
+    list_remove(&slot->timer);
+    list_remove(&slot->waiting);
+    conn_end(&slot->conn);
+    socket_close(&slot->socket);
+    slot->client->connection_count--;
+    forget_if_unused(slot->client);
+    heap_give(heap, slot);
+    counts.connection_count--;
+}
+
+/* After anything was done to a connection: into the lists that fit its state. */
+static void settle(struct slot *slot, uint64_t old_start_ms, enum conn_timer old_timer)
+{
+    struct conn *conn = &slot->conn;
+    if (slot->socket.gone || conn->state == CONN_DEAD) {
+        destroy(slot);
+        return;
+    }
+    if (conn->timer != old_timer || conn->timer_start_ms != old_start_ms) {
+        list_remove(&slot->timer);
+        list_append(&timers[conn->timer], &slot->timer);
+    }
+    if (conn->held == NULL)
+        list_remove(&slot->waiting);
+    else if (!list_has(&slot->waiting))
+        list_append(&waiting, &slot->waiting);
+    if (conn->more)
+        make_ready(slot);
+}
+
+/* ---- the wire of a connection ---- */
+
+static size_t wire_write(void *context, struct bytes bytes)
+{
+    return socket_write(context, bytes);
+}
+
+static size_t wire_read(void *context, uint8_t *out, size_t capacity, bool *ended)
+{
+    return socket_read(context, out, capacity, ended);
+}
+
+static void wire_flush(void *context)
+{
+    socket_flush(context);
+}
+
+static void wire_finish(void *context)
+{
+    socket_finish(context);
+}
+
+static const struct conn_wire wire = {
+    .bytes = {.write = wire_write, .read = wire_read},
+    .flush = wire_flush,
+    .finish = wire_finish,
+};
+
+/* ---- accepting ---- */
+
+static struct api_peer peer_of(uint32_t address)
+{
+    struct api_peer peer = {.address = {[10] = 0xff, [11] = 0xff}};
+    for (size_t i = 0; i < 4; i++)
+        peer.address[12 + i] = (uint8_t)(address >> (24 - 8 * i));
+    return peer;
+}
+
+/* The connection that is missed least: one that has ended but for the peer's word, else the longest idle one. */
+static bool evict_one(void)
+{
+    const enum conn_timer order[] = {CONN_TIMER_LINGER, CONN_TIMER_IDLE};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        struct list_node *node = list_first(&timers[order[i]]);
+        struct slot *slot = node == NULL ? NULL : LIST_OWNER(node, struct slot, timer);
+        if (slot == NULL || now_ms() - slot->conn.timer_start_ms < SERVER_EVICT_IDLE_MS)
+            continue;
+        if (conn_is_idle(&slot->conn))
+            conn_expire(&slot->conn, now_ms()); /* close_notify goes out first */
+        counts.evicted_count++;
+        destroy(slot);
+        return true;
+    }
+    return false;
+}
+
+static bool has_room(void)
+{
+    size_t spare = heap->region_bytes / 100 * SERVER_HEAP_SPARE_PERCENT;
+    return counts.connection_count < counts.connection_bound && heap_free_bytes(heap) >= spare;
+}
+
+/* A slot with its TLS session, or NULL. */
+static struct slot *make_slot(struct client *client)
+{
+    struct slot *slot = heap_take_zeroed(heap, 1, sizeof *slot);
+    if (slot == NULL)
+        return NULL;
+    const struct conn_setup setup = {&shared, &wire, &slot->socket, peer_of(client->address)};
+    if (!conn_begin(&slot->conn, &setup, now_ms())) {
+        conn_end(&slot->conn);
+        heap_give(heap, slot);
+        return NULL;
+    }
+    slot->client = client;
+    client->connection_count++;
+    return slot;
+}
+
+static struct slot *make_slot_or_evict(struct client *client)
+{
+    uint32_t most = (uint32_t)((uint64_t)counts.connection_bound * SERVER_ADDRESS_SHARE_PERCENT / 100);
+    if (client->connection_count > most || (!has_room() && !evict_one()))
+        return NULL;
+    struct slot *slot = make_slot(client);
+    if (slot == NULL && evict_one())
+        slot = make_slot(client);
+    return slot;
+}
+
+/* The client's entry is held while others are evicted, which might have been its last connections. */
+static struct slot *admit(uint32_t address)
+{
+    struct client *client = client_of(address);
+    if (client == NULL)
+        return NULL;
+    client->connection_count++;
+    struct slot *slot = make_slot_or_evict(client);
+    client->connection_count--;
+    forget_if_unused(client);
+    return slot;
+}
+
+static err_t on_accept(void *context, struct tcp_pcb *pcb, err_t error)
+{
+    (void)context;
+    if (pcb == NULL || error != ERR_OK)
+        return ERR_VAL;
+    struct slot *slot = admit(lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip))));
+    if (slot == NULL) {
+        counts.refused_count++;
+        tcp_abort(pcb);
+        return ERR_ABRT;
+    }
+    counts.accepted_count++;
+    counts.connection_count++;
+    socket_open(&slot->socket, pcb, on_event);
+    list_append(&timers[slot->conn.timer], &slot->timer);
+    return ERR_OK;
+}
+
+/* ---- steps ---- */
+
+static void step(struct slot *slot)
+{
+    enum conn_timer timer = slot->conn.timer;
+    uint64_t start_ms = slot->conn.timer_start_ms;
+    if (!slot->socket.gone)
+        conn_step(&slot->conn, now_ms());
+    settle(slot, start_ms, timer);
+}
+
+/* Step what is in the list now, at most `bound` of them; what becomes ready meanwhile is for the next turn. */
+static bool step_list(struct list *list, uint32_t bound)
+{
+    struct list_node last = {0};
+    bool worked = false;
+    list_append(list, &last);
+    for (uint32_t i = 0; i < bound && list_first(list) != &last; i++) {
+        struct list_node *node = list_first(list);
+        list_remove(node);
+        step(LIST_OWNER(node, struct slot, ready));
+        worked = true;
+    }
+    list_remove(&last);
+    return worked;
+}
+
+static bool expire(enum conn_timer timer)
+{
+    bool worked = false;
+    struct list_node *node;
+    while ((node = list_first(&timers[timer])) != NULL) {
+        struct slot *slot = LIST_OWNER(node, struct slot, timer);
+        uint64_t start_ms = slot->conn.timer_start_ms;
+        if (now_ms() - start_ms < conn_timer_ms(timer))
+            break;
+        counts.timeout_count += timer != CONN_TIMER_LINGER;
+        if (timer == CONN_TIMER_LINGER)
+            socket_reset(&slot->socket);
+        conn_expire(&slot->conn, now_ms());
+        settle(slot, start_ms, timer);
+        worked = true;
+    }
+    return worked;
+}
+
+bool server_step(void)
+{
+    bool worked = false;
+    for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++)
+        worked |= expire(timer);
+    worked |= step_list(&ready, UINT32_MAX);
+    worked |= step_list(&handshakes, SERVER_HANDSHAKES_PER_TURN);
+    return worked;
+}
+
+void server_release(bool flush_ok)
+{
+    struct list_node last = {0};
+    list_append(&waiting, &last);
+    while (list_first(&waiting) != &last) {
+        struct slot *slot = LIST_OWNER(list_first(&waiting), struct slot, waiting);
+        enum conn_timer timer = slot->conn.timer;
+        uint64_t start_ms = slot->conn.timer_start_ms;
+        list_remove(&slot->waiting);
+        conn_release(&slot->conn, flush_ok, now_ms());
+        settle(slot, start_ms, timer);
+    }
+    list_remove(&last);
+}
+
+uint64_t server_next_deadline_ns(void)
+{
+    uint64_t next_ms = UINT64_MAX;
+    if (!list_is_empty(&ready) || !list_is_empty(&handshakes))
+        return 0;
+    for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++) {
+        struct list_node *node = list_first(&timers[timer]);
+        if (node == NULL)
+            continue;
+        uint64_t end_ms = LIST_OWNER(node, struct slot, timer)->conn.timer_start_ms + conn_timer_ms(timer);
+        next_ms = end_ms < next_ms ? end_ms : next_ms;
+    }
+    return next_ms == UINT64_MAX ? UINT64_MAX : next_ms * 1000000;
+}
+
+/* ---- start ---- */
+
+static uint32_t bound_for(const struct server_options *options)
+{
+    size_t fit = heap_free_bytes(options->heap) / SERVER_CONNECTION_BYTES;
+    uint32_t bound = options->connection_count;
+    if (bound == 0)
+        bound = fit > SERVER_CONNECTIONS_MAX ? SERVER_CONNECTIONS_MAX : (uint32_t)fit;
+    return bound < SERVER_CONNECTIONS_MIN ? SERVER_CONNECTIONS_MIN : bound;
+}
+
+static void start_lists(void)
+{
+    list_init(&ready);
+    list_init(&handshakes);
+    list_init(&waiting);
+    for (size_t i = 0; i < CONN_TIMER_COUNT; i++)
+        list_init(&timers[i]);
+    for (size_t i = 0; i < SERVER_ADDRESS_BUCKETS; i++)
+        list_init(&buckets[i]);
+}
+
+static enum status listen_on(uint16_t port)
+{
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+    if (pcb == NULL)
+        return STATUS_FULL;
+    if (tcp_bind(pcb, IP4_ADDR_ANY, port) != ERR_OK) {
+        tcp_abort(pcb);
+        return STATUS_IO;
+    }
+    struct tcp_pcb *listening = tcp_listen_with_backlog(pcb, SERVER_BACKLOG);
+    if (listening == NULL) {
+        tcp_abort(pcb);
+        return STATUS_FULL;
+    }
+    tcp_accept(listening, on_accept);
+    return STATUS_OK;
+}
+
+enum status server_start(const struct server_options *options)
+{
+    heap = options->heap;
+    start_lists();
+    bucket_key = crypto_random_u32();
+    counts = (struct server_stats){0};
+    shared = (struct conn_shared){.heap = heap, .body = heap_take(heap, API_BODY_MAX_BYTES)};
+    if (shared.body == NULL)
+        return STATUS_FULL;
+    counts.connection_bound = bound_for(options);
+    return listen_on(options->port);
+}
+
+void server_stats(struct server_stats *stats)
+{
+    *stats = counts;
+    stats->handshake_count = shared.handshake_count;
+    stats->resumed_count = shared.resumed_count;
+    stats->handshake_failed_count = shared.handshake_failed_count;
+    stats->request_count = shared.request_count;
+    stats->heap_used_bytes = heap->in_use_bytes;
+}
