@@ -55,7 +55,9 @@ void notes_keep(const struct bulk_record *record, uint32_t segment)
     struct note *note = &notes[record->number % SERVICE_NOTES_MAX];
     free_note(note);
     *note = (struct note){.number = record->number, .at_s = record->at_s, .segment = segment};
-    (void)pool_put_text(&service.tables.pool, POOL_ESSENTIAL, record->text, &note->text);
+    if (!pool_put_text(&service.tables.pool, POOL_ESSENTIAL, record->text, &note->text)) {
+        note->number = 0; /* the revocation holds without its reason */
+    }
 }
 
 enum status notes_relocate(const struct store_record *record, struct buffer *payload)

@@ -80,31 +80,24 @@ bool memos_find(const struct tables *tables, const uint8_t id[16], int64_t now_s
     return false;
 }
 
-bool memos_alive(struct bytes text, int64_t now_s)
-{
-    struct field field;
-    size_t offset = 0;
-    while (fields_next(text, &offset, &field)) {
-        struct memo memo;
-        if (field.tag == FIELD_MEMO) {
-            memo_read(field.value, &memo);
-            if (counts(&memo, now_s)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-size_t memos_count(struct bytes text)
+size_t memos_count_alive(struct bytes text, int64_t now_s)
 {
     size_t count = 0;
     struct field field;
     size_t offset = 0;
     while (fields_next(text, &offset, &field)) {
-        count += field.tag == FIELD_MEMO;
+        if (field.tag == FIELD_MEMO) {
+            struct memo memo;
+            memo_read(field.value, &memo);
+            count += counts(&memo, now_s);
+        }
     }
     return count;
+}
+
+size_t memos_count(struct bytes text)
+{
+    return memos_count_alive(text, INT64_MIN);
 }
 
 void memos_copy_alive(struct buffer *out, struct bytes text, int64_t now_s)

@@ -37,9 +37,9 @@ void memo_append(struct buffer *text, const struct memo *memo);
 /* The memo with this id that still counts at now_s; false when there is none. */
 bool memos_find(const struct tables *tables, const uint8_t id[16], int64_t now_s, struct memo *memo);
 
-/* Does any memo of this text still count? */
-bool memos_alive(struct bytes text, int64_t now_s);
+/* Memos in a text: all, and those that still count. */
 size_t memos_count(struct bytes text);
+size_t memos_count_alive(struct bytes text, int64_t now_s);
 
 /* Append all fields of `text` but memos that no longer count. */
 void memos_copy_alive(struct buffer *out, struct bytes text, int64_t now_s);

@@ -203,7 +203,8 @@ bool token_collectable(const struct tables *tables, const struct token *token, i
     } else if (token->expires_s != 0) {
         end_s = (int64_t)token->expires_s + TOKEN_RETENTION_S;
     }
-    return end_s != 0 && end_s <= now_s && !memos_alive(pool_text(&tables->pool, token->text), now_s);
+    return end_s != 0 && end_s <= now_s &&
+           memos_count_alive(pool_text(&tables->pool, token->text), now_s) == 0;
 }
 
 uint32_t tokens_count_active(const struct tables *tables, uint32_t user_ref, uint32_t tenant_ref,

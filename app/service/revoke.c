@@ -1,0 +1,66 @@
+/*
+ * Revoking one token, and many by one record.
+ */
+#include <assert.h>
+
+#include "service/state.h"
+
+static void append_reason(struct buffer *text, const struct caller *caller, struct bytes reason)
+{
+    uint8_t name_bytes[USER_EMAIL_MAX_BYTES + UUID_TEXT_BYTES];
+    struct buffer name = buffer_over(name_bytes, sizeof name_bytes);
+    append_caller_name(&name, caller);
+    fields_append(text, FIELD_REVOKED_BY, buffer_view(&name));
+    fields_append(text, FIELD_REASON, reason);
+}
+
+enum status service_revoke(const struct caller *caller, uint32_t token_ref, struct bytes reason,
+                           bool *already, struct token_view *token)
+{
+    assert(reason.size <= TOKEN_REASON_MAX_BYTES);
+    struct token *slot = token_at(&service.tables, token_ref);
+    *already = slot->revoked_s != 0 || (slot->flags & TOKEN_FLAG_CONSUMED) != 0;
+    if ((slot->flags & TOKEN_FLAG_ROOT) != 0) {
+        return STATUS_DENIED;
+    }
+    enum status status = STATUS_OK;
+    if (!*already) {
+        struct buffer *text = journal_text();
+        append_reason(text, caller, reason);
+        struct change_record record = {slot->id, (uint32_t)clock_bound_s(), buffer_view(text)};
+        record_put_change(journal_payload(), &record);
+        status = journal(STORE_ESSENTIAL, RECORD_REVOKED);
+    }
+    if (status == STATUS_OK) {
+        view_token(token_ref, token);
+    }
+    return status;
+}
+
+enum status service_revoke_many(const struct caller *caller, const struct revocation_selector *selector,
+                                uint64_t *revoked_count)
+{
+    assert(selector->tenant_ref != 0 || selector->user_ref != 0 || selector->family >= 0 ||
+           selector->created_before_s != 0);
+    assert(selector->family <= TOKEN_PLATFORM && selector->reason.size <= TOKEN_REASON_MAX_BYTES);
+    struct buffer *text = journal_text();
+    append_reason(text, caller, selector->reason);
+    int64_t before_s = selector->created_before_s;
+    struct bulk_record record = {
+        .number = notes_next(),
+        .at_s = (uint32_t)clock_bound_s(),
+        .family = selector->family < 0 ? RECORD_ANY_FAMILY : (uint8_t)selector->family,
+        .created_before_s = before_s > UINT32_MAX ? UINT32_MAX : (uint32_t)before_s,
+        .text = buffer_view(text),
+    };
+    if (selector->tenant_ref != 0) {
+        record.tenant = principal_at(&service.tables.tenants, selector->tenant_ref)->id;
+    }
+    if (selector->user_ref != 0) {
+        record.user = principal_at(&service.tables.users, selector->user_ref)->id;
+    }
+    record_put_bulk(journal_payload(), &record);
+    enum status status = journal(STORE_ESSENTIAL, RECORD_REVOKED_MANY);
+    *revoked_count = status == STATUS_OK ? apply_bulk_count() : 0;
+    return status;
+}

@@ -1,0 +1,78 @@
+/*
+ * Starting: tables, store and replay, keys, clock, first sweep.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "service/state.h"
+
+struct service_state service;
+
+static void derive(struct mac_key *key, const char *label)
+{
+    uint8_t secret[KEY_BYTES];
+    store_derive_key(label, secret);
+    mac_key_init(key, secret);
+    bytes_wipe(secret, sizeof secret);
+}
+
+static void derive_keys(void)
+{
+    derive(&service.keys.action, "jeton action token");
+    derive(&service.keys.client, "jeton client secret");
+    derive(&service.keys.memo, "jeton idempotency key");
+    derive(&service.keys.secret, "jeton derived secret");
+    derive(&service.keys.text, "jeton text");
+}
+
+/* All static state of this folder, as if the machine had just booted. */
+static void start_anew(const struct service_options *options)
+{
+    memset(&service, 0, sizeof service);
+    tables_init(&service.tables, options->table_memory, options->table_bytes);
+    settings_start();
+    notes_start();
+    ids_start();
+    clock_start(0);
+}
+
+static enum status check_replay(void)
+{
+    if (service.memory_too_small) {
+        log_alert("the tokens on this flash need more memory than there is: start with a larger one");
+        return STATUS_FULL;
+    }
+    if (service.tables.tenants.awaited_count != 0 || service.tables.users.awaited_count != 0) {
+        log_alert("the log names tenants or users that it does not hold: restore the flash from a copy");
+        return STATUS_DAMAGED;
+    }
+    return STATUS_OK;
+}
+
+enum status service_start(const struct service_options *options, bool *first_boot)
+{
+    start_anew(options);
+    struct store_options store = {
+        .owner = {.replay = apply_record, .relocate = relocate_record},
+        .device_secret = options->device_secret,
+    };
+    bool formatted = false;
+    enum status status = store_open(&store, &formatted);
+    enum status replayed = status == STATUS_OK || service.memory_too_small ? check_replay() : status;
+    if (replayed != STATUS_OK) {
+        return replayed;
+    }
+    tables_sort(&service.tables);
+    derive_keys();
+    clock_start(store_newest_time_s());
+    upkeep_start();
+    *first_boot = service.root_ref == 0;
+    return jwt_start(options);
+}
+
+void service_mac(const char *purpose, struct bytes text, uint8_t out[32])
+{
+    struct bytes parts[] = {{(const uint8_t *)purpose, strlen(purpose) + 1}, text};
+    mac_compute(&service.keys.text, parts, 2, out);
+}
