@@ -1,0 +1,320 @@
+/*
+ * An appliance for the tests of api/.
+ */
+#include "api_harness.h"
+
+#include "base/encode.h"
+#include "crypto/crypto.h"
+#include "platform/platform.h"
+#include "platform/sim/sim.h"
+#include "platform/sim/sim_flash.h"
+#include "service/service.h"
+#include "store/store.h"
+
+#define TEXTS_COUNT 16
+#define TEXT_BYTES  20000
+
+struct appliance appliance;
+
+static struct heap heap;
+static uint8_t answer_memory[API_BODY_MAX_BYTES + 1];
+
+/* ---- texts ---- */
+
+static char *next_text(void)
+{
+    static char texts[TEXTS_COUNT][TEXT_BYTES];
+    static size_t next;
+    return texts[next++ % TEXTS_COUNT];
+}
+
+const char *text_of(const char *format, ...)
+{
+    char *text = next_text();
+    va_list arguments;
+    va_start(arguments, format);
+    int size = vsnprintf(text, TEXT_BYTES, format, arguments);
+    va_end(arguments);
+    assert_in_range(size, 0, TEXT_BYTES - 1);
+    return text;
+}
+
+char *read_whole_file(const char *path, size_t *size)
+{
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return NULL;
+    }
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long end = ftell(file);
+    assert_true(end >= 0);
+    rewind(file);
+    char *data = malloc((size_t)end + 1);
+    assert_non_null(data);
+    assert_int_equal(fread(data, 1, (size_t)end, file), (size_t)end);
+    data[end] = 0;
+    fclose(file);
+    if (size != NULL) {
+        *size = (size_t)end;
+    }
+    return data;
+}
+
+/* ---- the machine ---- */
+
+static void boot(void)
+{
+    static const uint8_t secret[32] = {1, 2, 3};
+    size_t table_bytes = 16 * 1024 * 1024;
+    size_t heap_bytes = 4 * 1024 * 1024;
+    bool first_boot = false;
+    heap_init(&heap, platform_memory_take(heap_bytes), heap_bytes);
+    assert_int_equal(crypto_init(&heap), STATUS_OK);
+    struct service_options options = {.table_memory = platform_memory_take(table_bytes),
+                                      .table_bytes = table_bytes,
+                                      .device_secret = bytes_of(secret, sizeof(secret)),
+                                      .host_name = BYTES_LITERAL("jeton.test")};
+    assert_int_equal(service_start(&options, &first_boot), STATUS_OK);
+    service_clock_update();
+    if (first_boot) {
+        struct service_root root;
+        assert_int_equal(service_create_root(&root), STATUS_OK);
+        memcpy(appliance.client_id, root.client_id, sizeof(root.client_id));
+        memcpy(appliance.client_secret, root.client_secret, sizeof(root.client_secret));
+        struct buffer tenant = buffer_over(appliance.tenant, sizeof(appliance.tenant) - 1);
+        encode_uuid(&tenant, &root.tenant);
+        appliance.tenant[tenant.size] = 0;
+        strcpy(appliance.root, basic_of(root.client_id, root.client_secret));
+        assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+    }
+}
+
+void appliance_start(void)
+{
+    memset(&appliance, 0, sizeof(appliance));
+    sim_reset();
+    sim_flash_create(SIM_FLASH_DISK, 65536, 256);
+    boot();
+}
+
+void appliance_reboot(void)
+{
+    sim_reboot();
+    boot();
+}
+
+void appliance_wait_s(uint32_t seconds)
+{
+    sim_advance_ns((uint64_t)seconds * 1000000000U);
+    service_clock_update();
+}
+
+/* ---- requests ---- */
+
+static struct reply handle(const struct http_request *request, uint16_t refused_status)
+{
+    static struct api_answer answer;
+    static struct buffer body;
+    struct api_call call = {.request = request,
+                            .peer = {{[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}},
+                            .refused_status = refused_status};
+    body = buffer_over(answer_memory, API_BODY_MAX_BYTES);
+    memset(&answer, 0, sizeof(answer));
+    answer.response.body = &body;
+    api_handle(&call, &answer);
+    assert_true(answer.depends_on <= store_newest());
+    assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+    assert_true(answer.response.request_id.size > 0);
+    assert_true(answer.response.status >= 200 && answer.response.status <= 599);
+    assert_int_equal(answer.response.content_type == NULL, body.size == 0);
+    answer_memory[body.size] = 0;
+    return (struct reply){answer.response.status, (const char *)answer_memory, body.size, &answer.response};
+}
+
+static struct reply parse_and_handle(const char *text, size_t size)
+{
+    static uint8_t memory[HTTP_HEAD_MAX_BYTES + HTTP_BODY_MAX_BYTES + 4096];
+    static struct http_parser parser;
+    assert_true(size <= sizeof(memory));
+    memcpy(memory, text, size);
+    http_parser_reset(&parser);
+    enum http_parse parse = http_request_parse(&parser, memory, size);
+    assert_int_not_equal(parse, HTTP_PARSE_MORE);
+    return handle(&parser.request, parse == HTTP_PARSE_REFUSED ? parser.refused_status : 0);
+}
+
+struct reply send_raw(const char *head)
+{
+    return parse_and_handle(head, strlen(head));
+}
+
+static void add_header(char *text, size_t *size, const char *name, const char *value)
+{
+    if (value != NULL) {
+        *size += (size_t)sprintf(text + *size, "%s: %s\r\n", name, value);
+    }
+}
+
+struct reply send_request(const struct send *send)
+{
+    static char text[HTTP_HEAD_MAX_BYTES + HTTP_BODY_MAX_BYTES + 4096];
+    bool has_body = send->body != NULL;
+    size_t body_size = has_body && send->body_size == 0 ? strlen(send->body) : send->body_size;
+    const char *method = send->method != NULL ? send->method : has_body ? "POST" : "GET";
+    const char *type = send->type == NULL && has_body ? "application/json" : send->type;
+    size_t size = (size_t)sprintf(text, "%s %s HTTP/1.1\r\nHost: jeton.test\r\n", method, send->path);
+    add_header(text, &size, "Authorization", send->authorization);
+    add_header(text, &size, "x-business-id", send->business);
+    if (type != NULL && type[0] != 0) {
+        add_header(text, &size, "Content-Type", type);
+    }
+    if (has_body) {
+        size += (size_t)sprintf(text + size, "Content-Length: %zu\r\n", body_size);
+    }
+    size += (size_t)sprintf(text + size, "%s\r\n", send->extra != NULL ? send->extra : "");
+    if (has_body) {
+        memcpy(text + size, send->body, body_size);
+    }
+    return parse_and_handle(text, size + body_size);
+}
+
+const char *reply_header(const struct reply *reply, const char *name)
+{
+    for (size_t i = 0; i < reply->response->header_count; i++) {
+        if (strcmp(reply->response->headers[i].name, name) == 0) {
+            struct bytes value = reply->response->headers[i].value;
+            return text_of("%.*s", (int)value.size, (const char *)value.data);
+        }
+    }
+    return NULL;
+}
+
+/* ---- JSON ---- */
+
+static cJSON *parse(const struct reply *reply)
+{
+    cJSON *root = cJSON_ParseWithLength(reply->body, reply->body_size);
+    if (root == NULL) {
+        fail_msg("no JSON (%u): %s", reply->status, reply->body);
+    }
+    return root;
+}
+
+const char *reply_text(const struct reply *reply, const char *path)
+{
+    cJSON *root = parse(reply);
+    const cJSON *value = root;
+    char *copy = next_text();
+    strcpy(copy, path);
+    for (char *name = strtok(copy, "."); name != NULL && value != NULL; name = strtok(NULL, ".")) {
+        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, atoi(name))
+                                     : cJSON_GetObjectItemCaseSensitive(value, name);
+    }
+    if (value == NULL) {
+        fail_msg("no %s in %u %s", path, reply->status, reply->body);
+    }
+    char *printed = cJSON_IsString(value) ? strdup(value->valuestring) : cJSON_PrintUnformatted(value);
+    const char *text = text_of("%s", printed);
+    free(printed);
+    cJSON_Delete(root);
+    return text;
+}
+
+static bool objects_equal(const cJSON *a, const cJSON *b)
+{
+    const cJSON *member;
+    if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) {
+        return false;
+    }
+    cJSON_ArrayForEach(member, a)
+    {
+        const cJSON *other = cJSON_GetObjectItemCaseSensitive(b, member->string);
+        if (other == NULL || !json_equal(member, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool json_equal(const cJSON *a, const cJSON *b)
+{
+    int type = a->type & 0xff;
+    if (type != (b->type & 0xff)) {
+        return false;
+    }
+    if (type == cJSON_Number) {
+        return a->valuedouble == b->valuedouble;
+    }
+    if (type == cJSON_String) {
+        return strcmp(a->valuestring, b->valuestring) == 0;
+    }
+    if (type == cJSON_Object) {
+        return objects_equal(a, b);
+    }
+    if (cJSON_GetArraySize(a) != cJSON_GetArraySize(b)) {
+        return false;
+    }
+    for (int i = 0; i < cJSON_GetArraySize(a); i++) {
+        if (!json_equal(cJSON_GetArrayItem(a, i), cJSON_GetArrayItem(b, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void assert_json(const struct reply *reply, unsigned status, const char *json)
+{
+    cJSON *wanted = cJSON_Parse(json);
+    cJSON *got = cJSON_ParseWithLength(reply->body, reply->body_size);
+    assert_non_null(wanted);
+    if (reply->status != status || got == NULL || !json_equal(wanted, got)) {
+        fail_msg("wanted %u %s, got %u %s", status, json, reply->status, reply->body);
+    }
+    cJSON_Delete(wanted);
+    cJSON_Delete(got);
+}
+
+/* ---- principals ---- */
+
+const char *basic_of(const char *client_id, const char *secret)
+{
+    char *text = next_text();
+    const char *pair = text_of("%s:%s", client_id, secret);
+    struct buffer out = buffer_over(text, TEXT_BYTES - 1);
+    buffer_append_string(&out, "Basic ");
+    encode_base64(&out, bytes_of_string(pair));
+    text[out.size] = 0;
+    return text;
+}
+
+const char *make_user(const char *email, const char *capabilities)
+{
+    struct reply reply = SEND(.path = "/admin/v1/users", .authorization = appliance.root,
+                              .body = text_of("{\"email\":\"%s\",\"tenants\":[\"%s\"],\"capabilities\":%s}",
+                                              email, appliance.tenant, capabilities));
+    if (reply.status != 201) {
+        fail_msg("no user: %u %s", reply.status, reply.body);
+    }
+    return reply_text(&reply, "id");
+}
+
+const char *make_bearer(const char *user_id)
+{
+    struct reply reply =
+        SEND(.path = text_of("/admin/v1/users/%s/tokens", user_id), .authorization = appliance.root,
+             .body = text_of("{\"tenant\":\"%s\",\"name\":\"first\"}", appliance.tenant));
+    if (reply.status != 201) {
+        fail_msg("no token: %u %s", reply.status, reply.body);
+    }
+    return text_of("Bearer %s", reply_text(&reply, "token"));
+}
+
+const char *make_basic(const char *permissions)
+{
+    struct reply reply = SEND(.path = "/tokens", .authorization = appliance.root,
+                              .body = text_of("{\"name\":\"made\",\"permissions\":%s}", permissions));
+    if (reply.status != 201) {
+        fail_msg("no credential: %u %s", reply.status, reply.body);
+    }
+    return basic_of(reply_text(&reply, "clientId"), reply_text(&reply, "clientSecret"));
+}
