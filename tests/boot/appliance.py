@@ -118,7 +118,7 @@ class Client:
 class Rig:
     """One appliance with a state directory of its own; a context manager that leaves nothing behind."""
 
-    def __init__(self, platform="qemu", machine="q35", disk=None, memory_mib=None, options=()):
+    def __init__(self, platform="qemu", machine="q35", disk=None, memory_mib=None, options=(), boot=True):
         self.directory = tempfile.mkdtemp(prefix="jeton-rig-")
         self.arguments = ["--platform", platform, "--state", self.directory]
         if platform == "qemu":
@@ -128,13 +128,14 @@ class Rig:
         if memory_mib:
             self.arguments += ["--memory", str(memory_mib)]
         self.arguments += list(options)
+        self.boot = boot
         self.info = None
         self.basic = None
         self.namespace = ""
 
     def __enter__(self):
         try:
-            return self.up()
+            return self.up() if self.boot else self
         except BaseException:
             shutil.rmtree(self.directory, ignore_errors=True)
             raise

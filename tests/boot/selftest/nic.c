@@ -12,6 +12,17 @@
 #define NS_PER_S   1000000000ULL
 #define PATIENCE_S 30U
 
+static void say_link_changes(void)
+{
+    static bool was_up = true;
+    struct platform_nic nic;
+    platform_nic_info(&nic);
+    if (nic.link_up != was_up) {
+        was_up = nic.link_up;
+        selftest_say(was_up ? "link up\n" : "link down\n");
+    }
+}
+
 static void say_info(void)
 {
     struct platform_nic nic;
@@ -53,6 +64,7 @@ void selftest_nic(void)
             platform_nic_flush();
             platform_sleep_until(end_ns);
             sleeps++;
+            say_link_changes();
             continue;
         }
         stop = size > TYPE_AT + 1 && type_of(frame) == TYPE_STOP;
