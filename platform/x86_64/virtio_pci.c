@@ -1,6 +1,7 @@
 /*
  * Virtio over PCI (virtio 1.1, 4.1): structures found through vendor capabilities, MSI-X interrupts.
  */
+#include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/virtio.h"
@@ -189,10 +190,13 @@ static void visit(const struct pci_device *pci)
         }
         take_structure(d, offset);
     }
-    if (d->common != 0 && d->notify_base != 0) {
-        take_interrupts(d);
-        virtio_attach(d);
+    if (d->common == 0 || d->notify_base == 0) {
+        console_print(d->name);
+        console_print(" is of the legacy kind and is not used; start QEMU without disable-modern=on\n");
+        return;
     }
+    take_interrupts(d);
+    virtio_attach(d);
 }
 
 void virtio_pci_probe(void)
