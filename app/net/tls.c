@@ -205,7 +205,6 @@ static uint8_t alert_of(int error)
         {MBEDTLS_ERR_SSL_ILLEGAL_PARAMETER, MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER},
         {MBEDTLS_ERR_SSL_BAD_INPUT_DATA, MBEDTLS_SSL_ALERT_MSG_ILLEGAL_PARAMETER},
         {MBEDTLS_ERR_SSL_INVALID_MAC, MBEDTLS_SSL_ALERT_MSG_BAD_RECORD_MAC},
-        {MBEDTLS_ERR_SSL_INVALID_RECORD, MBEDTLS_SSL_ALERT_MSG_DECODE_ERROR},
         {MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE, MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE},
         {MBEDTLS_ERR_SSL_UNEXPECTED_RECORD, MBEDTLS_SSL_ALERT_MSG_UNEXPECTED_MESSAGE},
         {MBEDTLS_ERR_SSL_NO_APPLICATION_PROTOCOL, MBEDTLS_SSL_ALERT_MSG_NO_APPLICATION_PROTOCOL},
@@ -223,7 +222,11 @@ static uint8_t alert_of(int error)
 
 static enum tls_result fail(struct tls *tls, int error)
 {
-    uint8_t alert = tls->fault != NO_ALERT_YET ? (uint8_t)tls->fault : alert_of(error);
+    uint8_t alert = alert_of(error);
+    if (tls->fault != NO_ALERT_YET)
+        alert = (uint8_t)tls->fault;
+    else if (error == MBEDTLS_ERR_SSL_INVALID_RECORD)
+        alert = tls_scan_content_fault(&tls->incoming);
     bool given = tls->alert_sent;
     for (unsigned i = 0; i < ALERT_TRIES && !tls->alert_sent; i++)
         (void)mbedtls_ssl_send_alert_message(&tls->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, alert);
