@@ -108,8 +108,9 @@ static void generate(struct fraction *fraction, struct digits *digits)
         bool is_low = reaches_below(fraction);
         bool is_high = reaches_above(fraction);
         if (is_low && is_high) {
-            /* Both neighbours do: the closer one. */
-            is_high = bignum_compare_sum(&fraction->value, &fraction->value, &fraction->denominator) > 0;
+            /* Both this digit and the next one do: the closer one, and of two as close the even one. */
+            int order = bignum_compare_sum(&fraction->value, &fraction->value, &fraction->denominator);
+            is_high = order > 0 || (order == 0 && digit % 2 == 1);
         }
         assert(digits->count < DIGITS_MAX && digit + is_high < 10);
         digits->text[digits->count++] = (uint8_t)('0' + digit + is_high);
