@@ -253,32 +253,27 @@ static enum status start_service(struct service_options *options)
     return first_boot ? show_root() : STATUS_OK;
 }
 
-static enum status boot(void)
+/* With log=debug the console tells how long each step took. */
+static bool step_done(const char *step, enum status status)
 {
-    struct service_options service = {0};
-    const char *step = "memory";
-    start_log();
-    enum status status = take_memory(&service);
-    if (status == STATUS_OK) {
-        step = "random numbers";
-        status = crypto_init(&main_heap);
-    }
-    if (status == STATUS_OK) {
-        step = "store";
-        status = start_service(&service);
-    }
-    if (status == STATUS_OK) {
-        step = "network";
-        status = start_link();
-    }
+    log_debug("%s: %u us since power-on", step, (unsigned)(platform_monotonic_ns() / 1000));
     if (status != STATUS_OK)
         log_alert("not started: %s (status %d)", step, (int)status);
-    return status;
+    return status == STATUS_OK;
+}
+
+static bool boot(void)
+{
+    struct service_options service = {0};
+    start_log();
+    return step_done("memory", take_memory(&service)) &&
+           step_done("random numbers", crypto_init(&main_heap)) &&
+           step_done("store", start_service(&service)) && step_done("network", start_link());
 }
 
 int app_main(void)
 {
-    if (boot() != STATUS_OK)
+    if (!boot())
         return EXIT_NO_START;
     serve();
     log_info("stopped");
