@@ -34,6 +34,9 @@ enum status journal(enum store_class class, enum record_type type)
     if (status != STATUS_OK) {
         return status;
     }
+    if (class == STORE_ISSUE && (type == RECORD_TOUCHED || type == RECORD_ROTATED)) {
+        store_forget(record.payload.size); /* no full record: nothing of it is kept by compaction */
+    }
     status = apply_record(&record);
     assert(status == STATUS_OK); /* the verb has checked that it fits */
     return status;
