@@ -105,6 +105,9 @@ static void destroy(struct slot *slot)
     forget_if_unused(slot->client);
     heap_give(heap, slot);
     counts.connection_count--;
+    if (counts.connection_count == 0)
+        log_debug("no connections; heap in use: %zu bytes in %zu chunks", heap->in_use_bytes,
+                  heap->in_use_count);
 }
 
 /* After anything was done to a connection: into the lists that fit its state. */
