@@ -137,7 +137,9 @@ void tenant_change(struct exchange *exchange)
         return;
     }
     enum status status = service_change_tenant(ref, &change, &tenant);
-    if (status != STATUS_OK) {
+    if (status == STATUS_CONFLICT) {
+        fail_message(exchange, FAULT_STATE_CONFLICT, "The tenant of the root token cannot be suspended.");
+    } else if (status != STATUS_OK) {
         fail_status(exchange, status);
     } else {
         answer_tenant(exchange, 200, &tenant);

@@ -46,16 +46,16 @@ static void read_permissions(struct problems *problems, const struct json *objec
     }
 }
 
+#define EXPIRY_MESSAGE "Must be in the future, and before 2106."
+
+/* A repeat under an Idempotency-Key may come when the time has passed: the service judges that. */
 static void read_expiry(struct problems *problems, const struct json *object, int64_t *expires_s)
 {
-    int64_t at_s = 0;
-    if (!member_time(problems, object, "expiresAt", &at_s)) {
-        return;
+    bool is_keyed = http_request_header(problems->exchange->request, "Idempotency-Key", NULL).data != NULL;
+    if (member_time(problems, object, "expiresAt", expires_s) && !is_keyed &&
+        (*expires_s <= service_now_s() || *expires_s > UINT32_MAX)) {
+        problem(problems, "expiresAt", "future", EXPIRY_MESSAGE);
     }
-    if (service_clock_known() && at_s <= service_now_s()) {
-        problem(problems, "expiresAt", "future", "Must be in the future.");
-    }
-    *expires_s = at_s;
 }
 
 static size_t read_cidrs(struct problems *problems, const struct json *object,
@@ -111,6 +111,10 @@ void create_platform_token(struct exchange *exchange, uint32_t tenant_ref, uint8
     }
     enum status status =
         service_create_platform(&exchange->caller, &input, &idempotency, &token, client_secret);
+    if (status == STATUS_INVALID) {
+        fail_problem(exchange, "expiresAt", "future", EXPIRY_MESSAGE);
+        return;
+    }
     if (status != STATUS_OK) {
         fail_status(exchange, status);
         return;
