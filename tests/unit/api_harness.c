@@ -11,7 +11,7 @@
 #include "service/service.h"
 #include "store/store.h"
 
-#define TEXTS_COUNT 16
+#define TEXTS_COUNT 128
 #define TEXT_BYTES  20000
 
 struct appliance appliance;
