@@ -1,5 +1,5 @@
 /*
- * Virtio 1.1, 5.2. A request is a chain of up to three descriptors, always 0, 1, 2: header, data, status byte.
+ * Virtio 1.1, 5.2. Slot n owns the descriptors 4n to 4n + 2: header, data, status byte.
  */
 #include <string.h>
 
@@ -19,18 +19,19 @@
 #define CONFIG_WRITE_ZEROES_SECTORS_MAX 48U
 #define CONFIG_WRITE_ZEROES_MAY_UNMAP   56U
 
-#define REQUEST_READ         0U
-#define REQUEST_WRITE        1U
-#define REQUEST_FLUSH        4U
-#define REQUEST_WRITE_ZEROES 13U
-#define RESULT_OK            0U
-#define RESULT_PENDING       0xffU
-#define ZEROES_UNMAP         1U
+#define RESULT_OK        0U
+#define RESULT_PENDING   0xffU
+#define ZEROES_UNMAP     1U
+#define HEADER_BYTES     16U
+#define DESCRIPTORS_EACH 4U
+#define QUEUE_SIZE       64U
 
 #define SPIN_NS      300000ULL
 #define HALT_NS      1000000ULL /* bounds one halt: a lost interrupt costs no more */
 #define PATIENCE_NS  30000000000ULL
 #define CAPACITY_MAX (1ULL << 31) /* sectors: flash.h promises at most 2^40 bytes */
+
+_Static_assert(VIRTIO_BLK_SLOTS *DESCRIPTORS_EACH <= QUEUE_SIZE, "every slot has its descriptors");
 
 /* Shared with the device; little-endian as the processor is. */
 struct request {
@@ -45,10 +46,22 @@ struct request {
 
 static struct virtio_device *blk;
 static struct virtq queue;
-static struct request *request;
-static uint8_t *buffer;
+static struct request *requests;
+static uint8_t *buffers;
+static bool busy[VIRTIO_BLK_SLOTS];
 static uint32_t zeroes_sectors_max;
 static uint32_t zeroes_flags;
+
+static enum status make_queue(struct virtio_device *device)
+{
+    requests = memory_take_for_device(VIRTIO_BLK_SLOTS * sizeof *requests);
+    buffers = memory_take_for_device((size_t)VIRTIO_BLK_SLOTS * VIRTIO_BLK_BUFFER_BYTES);
+    if (requests == NULL || buffers == NULL) {
+        return STATUS_FULL;
+    }
+    enum status status = virtq_init(&queue, device, 0, QUEUE_SIZE);
+    return status == STATUS_OK && queue.size < QUEUE_SIZE ? STATUS_IO : status;
+}
 
 void virtio_blk_attach(struct virtio_device *device)
 {
@@ -57,10 +70,7 @@ void virtio_blk_attach(struct virtio_device *device)
     if (blk != NULL || virtio_start(device, wanted) != STATUS_OK) {
         return;
     }
-    request = memory_take_for_device(sizeof *request);
-    buffer = memory_take_for_device(VIRTIO_BLK_TRANSFER_BYTES);
-    if (request == NULL || buffer == NULL || virtq_init(&queue, device, 0, 4) != STATUS_OK ||
-        queue.size < 4) {
+    if (make_queue(device) != STATUS_OK) {
         virtio_give_up(device, "has no usable queue");
         return;
     }
@@ -80,17 +90,84 @@ enum status virtio_blk_info(struct virtio_blk_info *info)
     uint64_t sectors = virtio_config64(blk, CONFIG_CAPACITY);
     uint32_t grain = (blk->features & FEATURE_BLOCK_SIZE) ? virtio_config32(blk, CONFIG_BLOCK_SIZE) : 0;
     bool sound = grain >= VIRTIO_BLK_SECTOR_BYTES && grain <= 4096 && (grain & (grain - 1)) == 0;
-    *info = (struct virtio_blk_info){.size_bytes = (sectors < CAPACITY_MAX ? sectors : CAPACITY_MAX) *
-                                                   VIRTIO_BLK_SECTOR_BYTES,
-                                     .grain_bytes = sound ? grain : VIRTIO_BLK_SECTOR_BYTES,
-                                     .read_only = (blk->features & FEATURE_READ_ONLY) != 0,
-                                     .name = blk->name};
+    *info = (struct virtio_blk_info){
+        .size_bytes = (sectors < CAPACITY_MAX ? sectors : CAPACITY_MAX) * VIRTIO_BLK_SECTOR_BYTES,
+        .grain_bytes = sound ? grain : VIRTIO_BLK_SECTOR_BYTES,
+        .read_only = (blk->features & FEATURE_READ_ONLY) != 0,
+        .caches = (blk->features & FEATURE_FLUSH) != 0,
+        .zero_bytes_max = (uint64_t)zeroes_sectors_max * VIRTIO_BLK_SECTOR_BYTES};
     return STATUS_OK;
 }
 
-uint8_t *virtio_blk_buffer(void)
+uint8_t *virtio_blk_buffer(uint32_t slot)
 {
-    return buffer;
+    return buffers + (size_t)slot * VIRTIO_BLK_BUFFER_BYTES;
+}
+
+/* Chain the slot's descriptors: header, `size` bytes of `data` if any, status byte. */
+static void offer(uint32_t slot, const void *data, size_t size, uint16_t data_flags)
+{
+    struct request *request = &requests[slot];
+    uint16_t head = (uint16_t)(slot * DESCRIPTORS_EACH);
+    uint16_t next = (uint16_t)(head + 1);
+    request->result = RESULT_PENDING;
+    virtq_describe(&queue, head, request, HEADER_BYTES, VIRTQ_NEXT);
+    if (size > 0) {
+        virtq_describe(&queue, next++, data, (uint32_t)size, (uint16_t)(data_flags | VIRTQ_NEXT));
+    }
+    const uint8_t *result = (const uint8_t *)request + offsetof(struct request, result);
+    virtq_describe(&queue, next, result, 1, VIRTQ_DEVICE_WRITES);
+    virtq_offer(&queue, head);
+}
+
+void virtio_blk_begin(uint32_t slot, enum virtio_blk_operation operation, uint64_t offset, size_t size)
+{
+    if (blk == NULL || blk->broken || slot >= VIRTIO_BLK_SLOTS || busy[slot]) {
+        return;
+    }
+    struct request *request = &requests[slot];
+    uint64_t sector = offset / VIRTIO_BLK_SECTOR_BYTES;
+    request->type = operation;
+    request->sector = operation == VIRTIO_BLK_READ || operation == VIRTIO_BLK_WRITE ? sector : 0;
+    busy[slot] = true;
+    if (operation == VIRTIO_BLK_ZERO) {
+        request->zeroes.sector = sector;
+        request->zeroes.count = (uint32_t)(size / VIRTIO_BLK_SECTOR_BYTES);
+        request->zeroes.flags = zeroes_flags;
+        offer(slot, &request->zeroes, sizeof request->zeroes, 0);
+    } else {
+        offer(slot, virtio_blk_buffer(slot), size, operation == VIRTIO_BLK_READ ? VIRTQ_DEVICE_WRITES : 0);
+    }
+}
+
+void virtio_blk_submit(void)
+{
+    if (blk != NULL) {
+        virtq_publish(&queue);
+    }
+}
+
+/* Note which requests the device has ended. */
+static void collect(void)
+{
+    uint16_t head;
+    uint32_t size;
+    while (virtq_take(&queue, &head, &size)) {
+        uint32_t slot = head / DESCRIPTORS_EACH;
+        if (head % DESCRIPTORS_EACH != 0 || slot >= VIRTIO_BLK_SLOTS || !busy[slot]) {
+            virtio_give_up(blk, "returned a request that was not made");
+            return;
+        }
+        busy[slot] = false;
+    }
+}
+
+bool virtio_blk_is_busy(uint32_t slot)
+{
+    if (blk != NULL && busy[slot]) {
+        collect();
+    }
+    return busy[slot];
 }
 
 /* Halt until the device interrupts, or for HALT_NS. */
@@ -105,104 +182,19 @@ static void halt_for_device(uint64_t now_ns)
     virtq_interrupt_off(&queue);
 }
 
-static enum status wait_for_device(void)
+enum status virtio_blk_finish(uint32_t slot)
 {
+    virtio_blk_submit();
     uint64_t start_ns = platform_monotonic_ns();
-    uint16_t head;
-    uint32_t size;
-    while (!virtq_take(&queue, &head, &size)) {
+    while (blk != NULL && !blk->broken && virtio_blk_is_busy(slot)) {
         uint64_t now_ns = platform_monotonic_ns();
-        if (blk->broken) {
-            return STATUS_IO;
-        }
         if (now_ns - start_ns > PATIENCE_NS) {
             virtio_give_up(blk, "does not answer");
-            return STATUS_IO;
-        }
-        if (now_ns - start_ns > SPIN_NS) {
+        } else if (now_ns - start_ns > SPIN_NS) {
             halt_for_device(now_ns);
         } else {
             cpu_relax();
         }
     }
-    if (head != 0) {
-        virtio_give_up(blk, "returned a request that was not made");
-        return STATUS_IO;
-    }
-    return request->result == RESULT_OK ? STATUS_OK : STATUS_IO;
-}
-
-/* Run the request whose header is filled in, with `size` bytes of `data`. */
-static enum status run_once(const void *data, size_t size, uint16_t data_flags)
-{
-    uint16_t next = 1;
-    request->result = RESULT_PENDING;
-    virtq_describe(&queue, 0, request, 16, VIRTQ_NEXT);
-    if (size > 0) {
-        virtq_describe(&queue, next++, data, (uint32_t)size, (uint16_t)(data_flags | VIRTQ_NEXT));
-    }
-    const uint8_t *result = (const uint8_t *)request + offsetof(struct request, result);
-    virtq_describe(&queue, next, result, 1, VIRTQ_DEVICE_WRITES);
-    virtq_offer(&queue, 0);
-    virtq_publish(&queue);
-    return wait_for_device();
-}
-
-static enum status run(uint32_t type, uint64_t sector, const void *data, size_t size)
-{
-    if (blk == NULL || blk->broken) {
-        return STATUS_IO;
-    }
-    request->type = type;
-    request->sector = sector;
-    uint16_t flags = type == REQUEST_READ ? VIRTQ_DEVICE_WRITES : 0;
-    enum status status = run_once(data, size, flags);
-    if (status != STATUS_OK && !blk->broken) {
-        status = run_once(data, size, flags);
-    }
-    return status;
-}
-
-enum status virtio_blk_read(uint64_t offset, size_t size)
-{
-    return run(REQUEST_READ, offset / VIRTIO_BLK_SECTOR_BYTES, buffer, size);
-}
-
-enum status virtio_blk_write(uint64_t offset, size_t size)
-{
-    return run(REQUEST_WRITE, offset / VIRTIO_BLK_SECTOR_BYTES, buffer, size);
-}
-
-static enum status zero_by_command(uint64_t offset, size_t size)
-{
-    request->zeroes.sector = offset / VIRTIO_BLK_SECTOR_BYTES;
-    request->zeroes.count = (uint32_t)(size / VIRTIO_BLK_SECTOR_BYTES);
-    request->zeroes.flags = zeroes_flags;
-    return run(REQUEST_WRITE_ZEROES, 0, &request->zeroes, sizeof request->zeroes);
-}
-
-enum status virtio_blk_zero(uint64_t offset, size_t size)
-{
-    if (size / VIRTIO_BLK_SECTOR_BYTES <= zeroes_sectors_max && zero_by_command(offset, size) == STATUS_OK) {
-        return STATUS_OK;
-    }
-    memset(buffer, 0, VIRTIO_BLK_TRANSFER_BYTES);
-    while (size > 0) {
-        size_t part = size < VIRTIO_BLK_TRANSFER_BYTES ? size : VIRTIO_BLK_TRANSFER_BYTES;
-        enum status status = virtio_blk_write(offset, part);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        offset += part;
-        size -= part;
-    }
-    return STATUS_OK;
-}
-
-enum status virtio_blk_flush(void)
-{
-    if (blk != NULL && (blk->features & FEATURE_FLUSH) == 0) {
-        return blk->broken ? STATUS_IO : STATUS_OK; /* no cache, says the device */
-    }
-    return run(REQUEST_FLUSH, 0, NULL, 0);
+    return blk != NULL && !blk->broken && requests[slot].result == RESULT_OK ? STATUS_OK : STATUS_IO;
 }
