@@ -268,3 +268,48 @@ bool checker_agrees(int64_t now_s, char *why, size_t why_bytes)
 {
     return checker_agrees_at(checker_here(), now_s, why, why_bytes);
 }
+
+/* ---- histories put aside ---- */
+
+struct checker_state {
+    size_t noted;
+    size_t acknowledged;
+    uint32_t entries;
+    struct entry *base;
+    struct note *notes;
+};
+
+static void *copy_of(const void *data, size_t size)
+{
+    void *copy = malloc(size + 1);
+    if (copy == NULL)
+        fail("out of memory");
+    memcpy(copy, data, size);
+    return copy;
+}
+
+struct checker_state *checker_save(void)
+{
+    struct checker_state state = {
+        .noted = checker.noted,
+        .acknowledged = checker.acknowledged,
+        .entries = checker.entries,
+        .base = copy_of(checker.base, checker.entries * sizeof(struct entry)),
+        .notes = copy_of(checker.notes, checker.noted * sizeof(struct note)),
+    };
+    return copy_of(&state, sizeof state);
+}
+
+void checker_restore(struct checker_state *state)
+{
+    if (checker.entries > state->entries)
+        memset(checker.base + state->entries, 0, (checker.entries - state->entries) * sizeof(struct entry));
+    memcpy(checker.base, state->base, state->entries * sizeof(struct entry));
+    memcpy(checker.notes, state->notes, state->noted * sizeof(struct note));
+    checker.noted = state->noted;
+    checker.acknowledged = state->acknowledged;
+    checker.entries = state->entries;
+    free(state->base);
+    free(state->notes);
+    free(state);
+}

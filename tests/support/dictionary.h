@@ -59,4 +59,9 @@ struct checker_mark checker_here(void);
 /* As if the run had ended when so much was noted and acknowledged. */
 bool checker_agrees_at(struct checker_mark mark, int64_t now_s, char *why, size_t why_bytes);
 
+/* Put the checker's history aside, and take it back (which frees it). */
+struct checker_state;
+struct checker_state *checker_save(void);
+void checker_restore(struct checker_state *state);
+
 #endif
