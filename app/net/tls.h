@@ -23,7 +23,7 @@ struct tls_identity {
 
 /* Use this key and certificate for sessions opened from now on. May be called again. STATUS_INVALID when the texts do
  * not parse, STATUS_FULL without memory; the former identity stays in use then. */
-enum status tls_start(const struct tls_identity *identity) MUST_USE;
+enum status tls_start(const struct tls_identity *given) MUST_USE;
 
 /* SHA-256 of the certificate in use. */
 void tls_fingerprint(uint8_t out[32]);
