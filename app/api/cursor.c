@@ -36,7 +36,7 @@ struct cursor_list cursor_list_of(const struct bytes *parts, size_t count)
 {
     uint8_t sizes[LIST_PARTS_MAX][8];
     struct bytes all[2 * LIST_PARTS_MAX];
-    struct cursor_list list;
+    struct cursor_list list = {{0}};
     assert(count <= LIST_PARTS_MAX);
     for (size_t i = 0; i < count; i++) {
         put_u64(sizes[i], parts[i].size);

@@ -223,7 +223,7 @@ const char *reply_text(const struct reply *reply, const char *path)
     char *copy = next_text();
     strcpy(copy, path);
     for (char *name = strtok(copy, "."); name != NULL && value != NULL; name = strtok(NULL, ".")) {
-        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, atoi(name))
+        value = cJSON_IsArray(value) ? cJSON_GetArrayItem(value, (int)strtol(name, NULL, 10))
                                      : cJSON_GetObjectItemCaseSensitive(value, name);
     }
     if (value == NULL) {
@@ -288,6 +288,40 @@ void assert_json(const struct reply *reply, unsigned status, const char *json)
     }
     cJSON_Delete(wanted);
     cJSON_Delete(got);
+}
+
+long reply_number(const struct reply *reply, const char *path)
+{
+    char *end;
+    const char *text = reply_text(reply, path);
+    long number = strtol(text, &end, 10);
+    assert_true(end != text && *end == 0);
+    return number;
+}
+
+static bool fits(const char *pattern, const char *text)
+{
+    while (*pattern != 0) {
+        if (*pattern == '~') {
+            size_t size = strcspn(text, "\" \n\t");
+            pattern++;
+            size_t rest = strcspn(pattern, "\"");
+            if (size <= rest) {
+                return false;
+            }
+            text += size - rest;
+        } else if (*pattern++ != *text++) {
+            return false;
+        }
+    }
+    return *text == 0;
+}
+
+void assert_fits(const struct reply *reply, unsigned status, const char *pattern)
+{
+    if (reply->status != status || !fits(pattern, reply->body)) {
+        fail_msg("wanted %u %s, got %u %s", status, pattern, reply->status, reply->body);
+    }
 }
 
 /* ---- principals ---- */

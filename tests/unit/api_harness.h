@@ -70,8 +70,13 @@ const char *reply_header(const struct reply *reply, const char *name);
 /* The text at a path of member names, "token_info.id"; fails when it is not there. In static memory, 8 at a time. */
 const char *reply_text(const struct reply *reply, const char *path);
 
+/* The same where a number stands. */
+long reply_number(const struct reply *reply, const char *path);
+
 /* Compare as JSON values: member order does not matter, 1 equals 1.0. */
 bool json_equal(const cJSON *a, const cJSON *b);
+/* Does the body fit a pattern to the byte? In it, each ~ stands for one or more characters, none a quote or white space. */
+void assert_fits(const struct reply *reply, unsigned status, const char *pattern);
 void assert_json(const struct reply *reply, unsigned status, const char *json);
 
 /* A user of the root's tenant with these capabilities (JSON array), and "Bearer dz_..." of a token; static memory, 8. */

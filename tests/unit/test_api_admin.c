@@ -317,7 +317,7 @@ static void test_lists(void **state)
             struct reply page =
                 admin("GET", text_of("/admin/v1/%s?limit=2&cursor=%s", tables[t], cursor), NULL);
             assert_int_equal(page.status, 200);
-            total = atoi(reply_text(&page, "totalCount"));
+            total = (int)reply_number(&page, "totalCount");
             cJSON *root = cJSON_Parse(page.body);
             count += cJSON_GetArraySize(cJSON_GetObjectItem(root, "data"));
             cJSON_Delete(root);

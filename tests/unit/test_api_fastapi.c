@@ -5,6 +5,8 @@
 
 #include <time.h>
 
+#include "base/encode.h"
+
 #define RECORD "../shared/reference/fastapi_answers.json"
 
 static char bearer[4096];
@@ -40,11 +42,7 @@ static struct reply get(const char *query)
 static size_t unhex(const char *hex, char *out)
 {
     size_t size = strlen(hex) / 2;
-    for (size_t i = 0; i < size; i++) {
-        unsigned byte;
-        assert_int_equal(sscanf(hex + 2 * i, "%2x", &byte), 1);
-        out[i] = (char)byte;
-    }
+    assert_int_equal(decode_hex(bytes_of_string(hex), false, (uint8_t *)out, size), STATUS_OK);
     return size;
 }
 
@@ -125,7 +123,7 @@ static void test_recorded_queries(void **state)
         struct reply reply = get(query);
         compare(entry, query, &reply);
         if (reply.status == 200) {
-            assert_int_equal(atoi(reply_text(&reply, "limit")),
+            assert_int_equal((int)reply_number(&reply, "limit"),
                              cJSON_GetObjectItem(cJSON_GetObjectItem(entry, "answer"), "limit")->valueint);
         }
     }

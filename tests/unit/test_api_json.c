@@ -82,7 +82,7 @@ static bool is_object(const char *body)
 
 static void judge(const char *name, const char *body, size_t size, size_t *counts)
 {
-    enum verdict (*const routes[])(const char *, size_t) = {family0, family1, family2, operators};
+    static enum verdict (*const routes[])(const char *, size_t) = {family0, family1, family2, operators};
     for (size_t i = 0; i < 4; i++) {
         enum verdict verdict = routes[i](body, size);
         /* Family 0 says "body" of what is no object too, and refuses duplicates. */

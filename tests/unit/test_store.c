@@ -11,132 +11,54 @@
 
 #include <cmocka.h>
 
-#include "crypto/crypto.h"
-#include "platform/sim/sim.h"
-#include "platform/sim/sim_flash.h"
 #include "store/frame.h"
-#include "tests/support/dictionary.h"
-
-#define NOW_S    INT64_C(1800000000)
-#define FOREVER  INT64_C(4000000000)
-#define NO_BYTES ((struct bytes){NULL, 0})
-
-static int start(void **state)
-{
-    (void)state;
-    static struct heap heap;
-    static _Alignas(16) uint8_t region[1024 * 1024];
-    sim_reset();
-    heap_init(&heap, region, sizeof region);
-    return crypto_init(&heap) == STATUS_OK ? 0 : -1;
-}
-
-static void make_flash(enum sim_flash_model model)
-{
-    if (model == SIM_FLASH_NOR)
-        sim_flash_create(model, 4096, 4 + 16 * 8);
-    else
-        sim_flash_create(model, 65536, 4 + 16);
-}
-
-static enum status boot_with(struct bytes secret, bool *formatted)
-{
-    struct store_options options = dictionary_start(secret);
-    return store_open(&options, formatted);
-}
-
-static void boot(bool expect_formatted)
-{
-    bool formatted = !expect_formatted;
-    enum status status = boot_with(NO_BYTES, &formatted);
-    if (status != STATUS_OK)
-        fail_msg("boot refused: %s", store_sentence());
-    assert_int_equal(formatted, expect_formatted);
-}
-
-static void flush(void)
-{
-    assert_int_equal(store_flush(NOW_S), STATUS_OK);
-    assert_int_equal(store_durable(), store_newest());
-    checker_acknowledge();
-}
-
-static void create(uint32_t id, uint32_t filler_bytes)
-{
-    assert_int_equal(dictionary_create(id, filler_bytes, FOREVER), STATUS_OK);
-    checker_note(id);
-}
-
-static void update(uint32_t id)
-{
-    assert_int_equal(dictionary_update(id), STATUS_OK);
-    checker_note(id);
-}
-
-static void consume(uint32_t id)
-{
-    assert_int_equal(dictionary_consume(id), STATUS_OK);
-    checker_note(id);
-}
-
-static void check(void)
-{
-    char why[200];
-    if (!checker_agrees(NOW_S, why, sizeof why))
-        fail_msg("%s", why);
-}
-
-static void each_model(void (*body)(enum sim_flash_model))
-{
-    body(SIM_FLASH_NOR);
-    body(SIM_FLASH_DISK);
-}
+#include "tests/support/store_lab.h"
 
 /* ---- append, flush, replay ---- */
 
 static void survive(enum sim_flash_model model)
 {
-    make_flash(model);
-    boot(true);
+    lab_make_flash(model, 16);
+    lab_boot(true);
     checker_start();
     for (uint32_t id = 0; id < 50; id++) {
-        create(id, id * 5);
+        lab_create(id, id * 5);
         if (id % 3 == 0)
-            flush();
+            lab_flush();
     }
-    flush();
-    update(7);
-    consume(8);
-    flush();
-    boot(false);
-    check();
+    lab_flush();
+    lab_update(7);
+    lab_consume(8);
+    lab_flush();
+    lab_boot(false);
+    lab_check();
     assert_int_equal(dictionary[7].version, 2);
     assert_true(dictionary[8].is_consumed);
     assert_int_equal(store_newest(), 52);
     assert_int_equal(store_newest_time_s(), NOW_S);
-    update(7); /* and the log goes on where it was */
-    flush();
-    boot(false);
-    check();
+    lab_update(7); /* and the log goes on where it was */
+    lab_flush();
+    lab_boot(false);
+    lab_check();
 }
 
 static void test_survives_reboot(void **state)
 {
     (void)state;
-    each_model(survive);
+    lab_each_model(survive);
 }
 
 static void lose_unflushed(enum sim_flash_model model)
 {
-    make_flash(model);
-    boot(true);
+    lab_make_flash(model, 16);
+    lab_boot(true);
     checker_start();
-    create(1, 10);
-    flush();
-    create(2, 10);
+    lab_create(1, 10);
+    lab_flush();
+    lab_create(2, 10);
     assert_int_equal(store_newest(), 2);
     assert_int_equal(store_durable(), 1);
-    boot(false);
+    lab_boot(false);
     assert_int_equal(dictionary[1].version, 1);
     assert_int_equal(dictionary[2].version, 0);
     assert_int_equal(store_newest(), 1);
@@ -145,40 +67,40 @@ static void lose_unflushed(enum sim_flash_model model)
 static void test_unflushed_is_gone(void **state)
 {
     (void)state;
-    each_model(lose_unflushed);
+    lab_each_model(lose_unflushed);
 }
 
 static void fill_large(enum sim_flash_model model)
 {
     static uint8_t payload[STORE_RECORD_MAX_BYTES + 1];
-    make_flash(model);
-    boot(true);
+    lab_make_flash(model, 16);
+    lab_boot(true);
     checker_start();
     assert_int_equal(store_append(STORE_ISSUE, 1, bytes_of(payload, sizeof payload), NULL), STATUS_TOO_LARGE);
     for (uint32_t id = 0; id < 4; id++)
-        create(id, STORE_RECORD_MAX_BYTES - 21);
-    create(4, STORE_RECORD_MAX_BYTES - 22);
-    create(5, 0);
+        lab_create(id, STORE_RECORD_MAX_BYTES - 21);
+    lab_create(4, STORE_RECORD_MAX_BYTES - 22);
+    lab_create(5, 0);
     for (uint32_t id = 6; id < 400; id++)
-        create(id, 100); /* one group over several frames and segments */
-    flush();
-    boot(false);
-    check();
+        lab_create(id, 100); /* one group over several frames and segments */
+    lab_flush();
+    lab_boot(false);
+    lab_check();
 }
 
 static void test_large_records_and_groups(void **state)
 {
     (void)state;
-    each_model(fill_large);
+    lab_each_model(fill_large);
 }
 
 static void test_empty_flush_writes_nothing(void **state)
 {
     (void)state;
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
     struct sim_flash_counts before = sim_flash_counts();
-    flush();
+    lab_flush();
     assert_int_equal(sim_flash_counts().operations, before.operations);
 }
 
@@ -186,10 +108,10 @@ static void test_secrets_are_not_readable(void **state)
 {
     (void)state;
     static const char text[] = "a text that must not be found on the flash";
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
     assert_int_equal(store_append(STORE_ISSUE, 9, bytes_of(text, sizeof text), NULL), STATUS_OK);
-    flush();
+    lab_flush();
     struct bytes all = sim_flash_contents();
     for (size_t i = 0; i + sizeof text < all.size; i++)
         assert_true(memcmp(all.data + i, text, 8) != 0);
@@ -199,40 +121,28 @@ static void test_derived_keys(void **state)
 {
     (void)state;
     uint8_t a[32], b[32], again[32];
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
     store_derive_key("one", a);
     store_derive_key("two", b);
-    boot(true);
+    lab_boot(true);
     store_derive_key("one", again);
     assert_memory_equal(a, again, 32);
     assert_memory_not_equal(a, b, 32);
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
     store_derive_key("one", b);
     assert_memory_not_equal(a, b, 32);
 }
 
 /* ---- what is refused ---- */
 
-static void expect_refusal(struct bytes secret, enum status status, const char *words)
-{
-    bool formatted;
-    uint8_t *before = malloc(sim_flash_contents().size);
-    memcpy(before, sim_flash_contents().data, sim_flash_contents().size);
-    assert_int_equal(boot_with(secret, &formatted), status);
-    if (strstr(store_sentence(), words) == NULL)
-        fail_msg("\"%s\" lacks \"%s\"", store_sentence(), words);
-    assert_memory_equal(before, sim_flash_contents().data, sim_flash_contents().size);
-    free(before);
-}
-
 static void test_no_flash(void **state)
 {
     (void)state;
     bool formatted;
     sim_flash_destroy();
-    assert_int_equal(boot_with(NO_BYTES, &formatted), STATUS_NOT_FOUND);
+    assert_int_equal(lab_boot_with(NO_BYTES, &formatted), STATUS_NOT_FOUND);
     assert_true(strlen(store_sentence()) > 0);
 }
 
@@ -241,30 +151,30 @@ static void test_foreign_flash(void **state)
     (void)state;
     static const uint64_t places[] = {0, 600, 4096, 3 * 4096 + 4095, 4 * 4096, 40000, (4 + 128) * 4096 - 1};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        make_flash(SIM_FLASH_NOR);
+        lab_make_flash(SIM_FLASH_NOR, 16);
         sim_flash_poke(places[i], BYTES_LITERAL("x"));
-        expect_refusal(NO_BYTES, STATUS_FOREIGN, "not Jeton's");
+        lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "not Jeton's");
     }
     sim_flash_create(SIM_FLASH_NOR, 4096, 4 + 11 * 8);
-    expect_refusal(NO_BYTES, STATUS_FOREIGN, "too small");
+    lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "too small");
 }
 
 static void test_device_secret(void **state)
 {
     (void)state;
     bool formatted;
-    make_flash(SIM_FLASH_NOR);
-    assert_int_equal(boot_with(BYTES_LITERAL("correct horse"), &formatted), STATUS_OK);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    assert_int_equal(lab_boot_with(BYTES_LITERAL("correct horse"), &formatted), STATUS_OK);
     checker_start();
-    create(1, 10);
-    flush();
-    expect_refusal(NO_BYTES, STATUS_FOREIGN, "needs the device secret");
-    expect_refusal(BYTES_LITERAL("wrong horse"), STATUS_FOREIGN, "does not open");
-    assert_int_equal(boot_with(BYTES_LITERAL("correct horse"), &formatted), STATUS_OK);
-    check();
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
-    expect_refusal(BYTES_LITERAL("correct horse"), STATUS_FOREIGN, "leave the boot option");
+    lab_create(1, 10);
+    lab_flush();
+    lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "needs the device secret");
+    lab_expect_refusal(BYTES_LITERAL("wrong horse"), STATUS_FOREIGN, "does not open");
+    assert_int_equal(lab_boot_with(BYTES_LITERAL("correct horse"), &formatted), STATUS_OK);
+    lab_check();
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
+    lab_expect_refusal(BYTES_LITERAL("correct horse"), STATUS_FOREIGN, "leave the boot option");
 }
 
 /* Both header copies and both secrets: one of each may rot, and is mended. */
@@ -273,35 +183,35 @@ static void test_header_copies(void **state)
     (void)state;
     static const uint64_t places[] = {0, 512, 700, 4096, 4096 + 512 + 255, 2 * 4096 + 20, 3 * 4096 + 1};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        make_flash(SIM_FLASH_NOR);
-        boot(true);
+        lab_make_flash(SIM_FLASH_NOR, 16);
+        lab_boot(true);
         checker_start();
-        create(1, 10);
-        flush();
+        lab_create(1, 10);
+        lab_flush();
         sim_flash_flip(places[i], 0x10);
-        boot(false);
-        check();
+        lab_boot(false);
+        lab_check();
         uint64_t twin = places[i] ^ 4096;
         sim_flash_flip(twin, 0x20);
-        boot(false);
-        check();
+        lab_boot(false);
+        lab_check();
         sim_flash_flip(twin, 0x20);
         sim_flash_flip(places[i], 0x10);
-        expect_refusal(NO_BYTES, STATUS_DAMAGED, "both");
+        lab_expect_refusal(NO_BYTES, STATUS_DAMAGED, "both");
     }
 }
 
 static void test_other_geometry(void **state)
 {
     (void)state;
-    make_flash(SIM_FLASH_NOR);
-    boot(true);
+    lab_make_flash(SIM_FLASH_NOR, 16);
+    lab_boot(true);
     struct bytes contents = sim_flash_contents();
     uint8_t *copy = malloc(contents.size);
     memcpy(copy, contents.data, contents.size);
     sim_flash_create(SIM_FLASH_DISK, 65536, 4 + 16);
     sim_flash_poke(0, bytes_of(copy, 4096));
-    expect_refusal(NO_BYTES, STATUS_FOREIGN, "formatted as 132 blocks of 4096");
+    lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "formatted as 132 blocks of 4096");
     free(copy);
 }
 
@@ -390,5 +300,5 @@ int main(void)
         cmocka_unit_test(test_header_copies),
         cmocka_unit_test(test_other_geometry),
     };
-    return cmocka_run_group_tests(tests, start, NULL);
+    return cmocka_run_group_tests(tests, lab_start, NULL);
 }
