@@ -25,7 +25,11 @@ struct bytes bytes_of(const void *data, size_t size)
 
 bool bytes_equal(struct bytes a, struct bytes b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    if (a.size != b.size || a.size == 0) {
+        return a.size == b.size;
+    }
+    assert(a.data != NULL && b.data != NULL);
+    return memcmp(a.data, b.data, a.size) == 0;
 }
 
 bool bytes_equal_string(struct bytes a, const char *text)

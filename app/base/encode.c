@@ -97,6 +97,7 @@ static uint8_t base64_value(uint8_t digit, const char *last)
 static enum status decode_group(struct bytes digits, const char *last, struct buffer *out)
 {
     uint32_t bits = 0;
+    assert(digits.size >= 2 && digits.size <= 4);
     for (size_t i = 0; i < digits.size; i++) {
         uint8_t value = base64_value(digits.data[i], last);
         if (value == NOT_A_DIGIT) {
