@@ -156,7 +156,8 @@ def machine_arguments(machine):
 def qemu_command(settings, state, flash, port):
     """The whole command line; `settings` has machine, disk, memory_mib, accel and options (name=value words)."""
     # Nested hosts refuse the MSR of arch-capabilities, and the image does not read it.
-    accel = ["-accel", "kvm", "-cpu", "host,-arch-capabilities"] if settings["accel"] == "kvm" else ["-accel", "tcg", "-cpu", "max"]
+    accel = (["-accel", "kvm", "-cpu", "host,-arch-capabilities"] if settings["accel"] == "kvm" else
+             ["-accel", "tcg", "-cpu", "max"])
     return ["qemu-system-x86_64", *machine_arguments(settings["machine"]), *accel, "-m", str(settings["memory_mib"]),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-serial", "file:" + state_path(state, "console.log"),

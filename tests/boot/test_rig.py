@@ -8,11 +8,17 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 import time
 
 from appliance import RIG, ROOT, Rig, Suite
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(ROOT, "images"))
+import machine  # noqa: E402 (found by the line above)
 
 RUN = os.path.join(ROOT, "images", "run")
 
@@ -94,6 +100,32 @@ def side_by_side(suite):
             ready(suite, folder, info)
             suite.equal("kill by pid", rig("kill", str(info["pid"])).returncode, 0)
         shutil.rmtree(folder)
+
+
+def port_race(suite):
+    """Someone else took the port between the look and the boot: the next one is used."""
+    settings = {"machine": "microvm", "disk": "virtio", "memory_mib": 64, "accel": "tcg", "options": [], "timeout_s": 30}
+    with tempfile.TemporaryDirectory(prefix="jeton-rig-") as state, socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken, free = other.getsockname()[1], next(machine.random_ports())
+        process, _, url, _ = machine.boot_qemu(settings, state, iter([taken, free]), own_life=True)
+        machine.stop_pid(process.pid, signal.SIGKILL)
+        process.wait()
+        suite.equal("the next port", url, f"https://127.0.0.1:{free}")
+
+
+def someone_else(suite):
+    """A certificate that is not the console's is never saved as the CA."""
+    with Rig(machine="microvm") as one, tempfile.TemporaryDirectory() as folder:
+        host, port = one.info["url"].removeprefix("https://").split(":")
+        ca_file = os.path.join(folder, "ca.pem")
+        try:
+            machine.fetch_certificate(host, int(port), "0" * 64, ca_file)
+            suite.check("another fingerprint is refused", False)
+        except machine.BootError as error:
+            suite.check("another fingerprint is refused", "someone else answers" in str(error), error)
+        suite.check("nothing is saved", not os.path.exists(ca_file))
 
 
 def failing_boots(suite):
@@ -185,6 +217,8 @@ if __name__ == "__main__":
         print("skipped: --platform linux needs root")
     SUITE.run("without a state", without_state)
     SUITE.run("side by side", side_by_side)
+    SUITE.run("port race", port_race)
+    SUITE.run("someone else", someone_else)
     SUITE.run("failing boots", failing_boots)
     SUITE.run("run", run)
     SUITE.finish()
