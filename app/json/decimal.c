@@ -97,6 +97,16 @@ static int32_t read_exponent(struct bytes text)
     return is_negative ? -exponent : exponent;
 }
 
+static void read_decimal(struct bytes text, struct decimal *decimal)
+{
+    decimal->is_negative = text.data[0] == '-';
+    decimal->digit_count = 0;
+    decimal->exponent = 0;
+    bignum_set(&decimal->digits, 0);
+    struct bytes rest = read_mantissa(text, decimal);
+    decimal->exponent += read_exponent(rest);
+}
+
 /* ---- the double ---- */
 
 /* Make the divisor's highest bit the highest of its limb, as bignum_divide wants it, and the quotient less than 2^32
@@ -131,6 +141,28 @@ static uint64_t round_to_bits(uint64_t quotient, bool is_inexact, int32_t expone
     return ((uint64_t)(lowest + 1074) << 52) + mantissa;
 }
 
+/* The usual numbers, without long division: when digits and power are doubles themselves, one multiplication or division
+ * rounds once, as IEEE 754 asks. */
+static bool value_of_short(const struct decimal *decimal, double *value)
+{
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    const struct bignum *digits = &decimal->digits;
+    if (decimal->digit_count > 15 || decimal->exponent < -22 || decimal->exponent > 22) {
+        return false;
+    }
+    uint64_t high = digits->count > 1 ? digits->limbs[1] : 0;
+    uint64_t low = digits->count > 0 ? digits->limbs[0] : 0;
+    double magnitude = (double)(high << 32 | low);
+    if (decimal->exponent < 0) {
+        magnitude /= powers[-decimal->exponent];
+    } else {
+        magnitude *= powers[decimal->exponent];
+    }
+    *value = decimal->is_negative ? -magnitude : magnitude;
+    return true;
+}
+
 static uint64_t bits_of_decimal(struct decimal *decimal)
 {
     struct bignum divisor;
@@ -150,9 +182,11 @@ static uint64_t bits_of_decimal(struct decimal *decimal)
 enum status json_read_number(struct bytes text, double *value)
 {
     const uint64_t infinity = UINT64_C(0x7ff) << 52;
-    struct decimal decimal = {.is_negative = text.data[0] == '-'};
-    struct bytes rest = read_mantissa(text, &decimal);
-    decimal.exponent += read_exponent(rest);
+    struct decimal decimal;
+    read_decimal(text, &decimal);
+    if (value_of_short(&decimal, value)) {
+        return STATUS_OK;
+    }
     int32_t position = decimal.digit_count + decimal.exponent; /* the value is under 10^position */
     uint64_t bits = 0;
     if (decimal.digit_count > 0 && position > POSITION_MAX) {

@@ -13,7 +13,8 @@
 #include <assert.h>
 #include <string.h>
 
-#define DIGITS_MAX 17
+#define DIGITS_MAX     17
+#define EXACT_INTEGERS 9007199254740992.0 /* 2^53: below it every integer is a double */
 
 /* 0.d1d2d3... * 10^position */
 struct digits {
@@ -186,12 +187,13 @@ void json_write_number(struct buffer *out, double value)
     memcpy(&bits, &value, sizeof(bits));
     uint64_t magnitude = bits & ~(UINT64_C(1) << 63);
     assert(magnitude < UINT64_C(0x7ff) << 52);
-    if (magnitude == 0) {
-        buffer_append_byte(out, '0'); /* also for -0 */
-        return;
-    }
-    if (bits != magnitude) {
+    if (bits != magnitude && magnitude != 0) { /* -0 is 0 */
         buffer_append_byte(out, '-');
+    }
+    if (value > -EXACT_INTEGERS && value < EXACT_INTEGERS && value == (double)(int64_t)value) {
+        buffer_append_u64(out,
+                          (uint64_t)(int64_t)(value < 0 ? -value : value)); /* no neighbour is that close */
+        return;
     }
     shortest_digits(magnitude, &digits);
     write_digits(out, &digits);

@@ -17,125 +17,127 @@
 #include "tests/support/random.h"
 #include "json/json.h"
 
+static const char value[] = "Expecting value";
+static const char name[] = "Expecting property name enclosed in double quotes";
+static const char comma[] = "Expecting ',' delimiter";
+static const char colon[] = "Expecting ':' delimiter";
+static const char extra[] = "Extra data";
+static const char open_string[] = "Unterminated string starting at";
+static const char control[] = "Invalid control character at";
+static const char escape[] = "Invalid \\escape";
+static const char hex[] = "Invalid \\uXXXX escape";
+static const char last_object[] = "Illegal trailing comma before end of object";
+static const char last_array[] = "Illegal trailing comma before end of array";
+static const struct {
+    const char *text;
+    const char *message;
+    size_t position;
+} grammar_cases[] = {
+    {"", value, 0},
+    {" \n", value, 2},
+    {"nul", value, 0},
+    {"]", value, 0},
+    {"-", value, 0},
+    {"-x", value, 0},
+    {"-Infinit", value, 0},
+    {"+1", value, 0},
+    {".5", value, 0},
+    {"'a'", value, 0},
+    {"\x0b"
+     "1",
+     value, 0},
+    {"\xc2\xa0"
+     "1",
+     value, 0},
+    {"name=x", value, 0},
+    {"null1", extra, 4},
+    {"01", extra, 1},
+    {"-01", extra, 2},
+    {"1.", extra, 1},
+    {"1.e1", extra, 1},
+    {"1e", extra, 1},
+    {"1e+", extra, 1},
+    {"1E5x", extra, 3},
+    {"1 2", extra, 2},
+    {"{}}", extra, 2},
+    {"{\"name\":\"x\"}{\"name\":\"y\"}", extra, 12},
+    {"{", name, 1},
+    {"{ ", name, 2},
+    {"{,}", name, 1},
+    {"{1:2}", name, 1},
+    {"{'a':1}", name, 1},
+    {"{a:1}", name, 1},
+    {"[{]", name, 2},
+    {"{\"a\":1,", name, 7},
+    {"{\"a\":1, ", name, 8},
+    {"{\"a\":1,2}", name, 7},
+    {"{\"a\":1,,}", name, 7},
+    {"{\"a\":1,]", name, 7},
+    {"{\"a\":1,}", last_object, 6},
+    {"{\"a\":1 , }", last_object, 7},
+    {"[1,]", last_array, 2},
+    {"[1 , ]", last_array, 3},
+    {"{\"\xc3\xa9\":[1,]}", last_array, 7},
+    {"[1,}", value, 3},
+    {"[1,", value, 3},
+    {"[", value, 1},
+    {"[ ", value, 2},
+    {"[,]", value, 1},
+    {"[1,,2]", value, 3},
+    {"{\"a\":", value, 5},
+    {"{\"a\": }", value, 6},
+    {"{\"a\":[1,}", value, 8},
+    {"{\"a\"", colon, 4},
+    {"{\"a\" 1}", colon, 5},
+    {"{\"a\",\"b\"}", colon, 4},
+    {"{\"a\":1", comma, 6},
+    {"{\"a\":1 ", comma, 7},
+    {"{\"a\":1;}", comma, 6},
+    {"{\"a\":1]", comma, 6},
+    {"{\"a\":1 \"b\":2}", comma, 7},
+    {"{\"a\":01}", comma, 6},
+    {"[1 2]", comma, 3},
+    {"[1}", comma, 2},
+    {"[1", comma, 2},
+    {"[[1", comma, 3},
+    {"[1.5.2]", comma, 4},
+    {"\"", open_string, 0},
+    {"{\"a", open_string, 1},
+    {"{\"a\":\"b", open_string, 5},
+    {"[\"\xc3\xa9\",\"\xf0\x9f\x98\x80", open_string, 5},
+    {"\"\\", open_string, 0},
+    {"\"\\\"", open_string, 0},
+    {"\"\\u12345", open_string, 0},
+    {"\"\n\"", control, 1},
+    {"\"a\x1f", control, 2},
+    {"\"a\tb\"", control, 2},
+    {"{\"a\r\":1}", control, 3},
+    {"\"\\x\"", escape, 1},
+    {"\"\\U0041\"", escape, 1},
+    {"\"\\'\"", escape, 1},
+    {"{\"\xc3\xa9\":\"\\q\"}", escape, 6},
+    {"\"\\\xc3\xa9\"", escape, 1},
+    {"\"\\u", hex, 2},
+    {"\"\\u\"", hex, 2},
+    {"\"\\u12\"", hex, 2},
+    {"\"\\u1234", hex, 2},
+    {"\"\\u12g4\"", hex, 2},
+    {"\"\\u 123\"", hex, 2},
+    {"\"\\u+123\"", hex, 2},
+    {"\"\\u123\xc3\xa9\"", hex, 2},
+    {"\"\\ud83d\\u\"", hex, 8},
+    {"\"\\ud83d\\u12\"", hex, 8},
+    {"\"\\ud83d\\ude0x\"", hex, 8},
+    {"\"\\ud83d\\x\"", escape, 7},
+    {"\"\\ud83d\\", open_string, 0},
+};
+
 static void test_grammar_errors(void **state)
 {
     (void)state;
-    static const char value[] = "Expecting value";
-    static const char name[] = "Expecting property name enclosed in double quotes";
-    static const char comma[] = "Expecting ',' delimiter";
-    static const char colon[] = "Expecting ':' delimiter";
-    static const char extra[] = "Extra data";
-    static const char open_string[] = "Unterminated string starting at";
-    static const char control[] = "Invalid control character at";
-    static const char escape[] = "Invalid \\escape";
-    static const char hex[] = "Invalid \\uXXXX escape";
-    static const char last_object[] = "Illegal trailing comma before end of object";
-    static const char last_array[] = "Illegal trailing comma before end of array";
-    static const struct {
-        const char *text;
-        const char *message;
-        size_t position;
-    } cases[] = {
-        {"", value, 0},
-        {" \n", value, 2},
-        {"nul", value, 0},
-        {"]", value, 0},
-        {"-", value, 0},
-        {"-x", value, 0},
-        {"-Infinit", value, 0},
-        {"+1", value, 0},
-        {".5", value, 0},
-        {"'a'", value, 0},
-        {"\x0b"
-         "1",
-         value, 0},
-        {"\xc2\xa0"
-         "1",
-         value, 0},
-        {"name=x", value, 0},
-        {"null1", extra, 4},
-        {"01", extra, 1},
-        {"-01", extra, 2},
-        {"1.", extra, 1},
-        {"1.e1", extra, 1},
-        {"1e", extra, 1},
-        {"1e+", extra, 1},
-        {"1E5x", extra, 3},
-        {"1 2", extra, 2},
-        {"{}}", extra, 2},
-        {"{\"name\":\"x\"}{\"name\":\"y\"}", extra, 12},
-        {"{", name, 1},
-        {"{ ", name, 2},
-        {"{,}", name, 1},
-        {"{1:2}", name, 1},
-        {"{'a':1}", name, 1},
-        {"{a:1}", name, 1},
-        {"[{]", name, 2},
-        {"{\"a\":1,", name, 7},
-        {"{\"a\":1, ", name, 8},
-        {"{\"a\":1,2}", name, 7},
-        {"{\"a\":1,,}", name, 7},
-        {"{\"a\":1,]", name, 7},
-        {"{\"a\":1,}", last_object, 6},
-        {"{\"a\":1 , }", last_object, 7},
-        {"[1,]", last_array, 2},
-        {"[1 , ]", last_array, 3},
-        {"{\"\xc3\xa9\":[1,]}", last_array, 7},
-        {"[1,}", value, 3},
-        {"[1,", value, 3},
-        {"[", value, 1},
-        {"[ ", value, 2},
-        {"[,]", value, 1},
-        {"[1,,2]", value, 3},
-        {"{\"a\":", value, 5},
-        {"{\"a\": }", value, 6},
-        {"{\"a\":[1,}", value, 8},
-        {"{\"a\"", colon, 4},
-        {"{\"a\" 1}", colon, 5},
-        {"{\"a\",\"b\"}", colon, 4},
-        {"{\"a\":1", comma, 6},
-        {"{\"a\":1 ", comma, 7},
-        {"{\"a\":1;}", comma, 6},
-        {"{\"a\":1]", comma, 6},
-        {"{\"a\":1 \"b\":2}", comma, 7},
-        {"{\"a\":01}", comma, 6},
-        {"[1 2]", comma, 3},
-        {"[1}", comma, 2},
-        {"[1", comma, 2},
-        {"[[1", comma, 3},
-        {"[1.5.2]", comma, 4},
-        {"\"", open_string, 0},
-        {"{\"a", open_string, 1},
-        {"{\"a\":\"b", open_string, 5},
-        {"[\"\xc3\xa9\",\"\xf0\x9f\x98\x80", open_string, 5},
-        {"\"\\", open_string, 0},
-        {"\"\\\"", open_string, 0},
-        {"\"\\u12345", open_string, 0},
-        {"\"\n\"", control, 1},
-        {"\"a\x1f", control, 2},
-        {"\"a\tb\"", control, 2},
-        {"{\"a\r\":1}", control, 3},
-        {"\"\\x\"", escape, 1},
-        {"\"\\U0041\"", escape, 1},
-        {"\"\\'\"", escape, 1},
-        {"{\"\xc3\xa9\":\"\\q\"}", escape, 6},
-        {"\"\\\xc3\xa9\"", escape, 1},
-        {"\"\\u", hex, 2},
-        {"\"\\u\"", hex, 2},
-        {"\"\\u12\"", hex, 2},
-        {"\"\\u1234", hex, 2},
-        {"\"\\u12g4\"", hex, 2},
-        {"\"\\u 123\"", hex, 2},
-        {"\"\\u+123\"", hex, 2},
-        {"\"\\u123\xc3\xa9\"", hex, 2},
-        {"\"\\ud83d\\u\"", hex, 8},
-        {"\"\\ud83d\\u12\"", hex, 8},
-        {"\"\\ud83d\\ude0x\"", hex, 8},
-        {"\"\\ud83d\\x\"", escape, 7},
-        {"\"\\ud83d\\", open_string, 0},
-    };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_error(bytes_of_string(cases[i].text), JSON_ERROR_GRAMMAR, cases[i].message, cases[i].position);
+    for (size_t i = 0; i < sizeof(grammar_cases) / sizeof(grammar_cases[0]); i++) {
+        assert_error(bytes_of_string(grammar_cases[i].text), JSON_ERROR_GRAMMAR, grammar_cases[i].message,
+                     grammar_cases[i].position);
     }
     assert_error(BYTES_LITERAL("\0"), JSON_ERROR_GRAMMAR, value, 0);
     assert_error(BYTES_LITERAL("{} \0"), JSON_ERROR_GRAMMAR, extra, 3);
@@ -262,7 +264,7 @@ static void test_against_cpython(void **state)
     };
     static uint8_t texts[COUNT][ROOM];
     static size_t sizes[COUNT];
-    static char hex[COUNT * (2 * ROOM + 1)];
+    static char lines[COUNT * (2 * ROOM + 1)];
     if (!oracle_present("python3")) {
         print_message("skipped: no python3\n");
         skip();
@@ -274,11 +276,11 @@ static void test_against_cpython(void **state)
         memcpy(texts[i], seed, strlen(seed));
         sizes[i] = mutate(&random, texts[i], strlen(seed), ROOM);
         for (size_t k = 0; k < sizes[i]; k++) {
-            used += (size_t)snprintf(hex + used, 3, "%02x", texts[i][k]);
+            used += (size_t)snprintf(lines + used, 3, "%02x", texts[i][k]);
         }
-        hex[used++] = '\n';
+        lines[used++] = '\n';
     }
-    struct buffer answers = oracle_run(python, bytes_of(hex, used));
+    struct buffer answers = oracle_run(python, bytes_of(lines, used));
     bool knows_commas = strstr((char *)answers.data, "Illegal trailing comma") != NULL;
     char *answer = strtok((char *)answers.data, "\n");
     size_t compared = 0;
