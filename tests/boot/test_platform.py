@@ -326,6 +326,20 @@ def set_link(up):
     return {"execute": "set_link", "arguments": {"name": "net", "up": up}}
 
 
+def test_hostile_devices(folder, machine):
+    """The virtio drivers as a process under AddressSanitizer, against devices that lie (hostile_device.c)."""
+    if machine != MACHINES[0]:
+        return
+    program = os.path.join(folder, "hostile_device")
+    drivers = [os.path.join(ROOT, f"platform/x86_64/{name}.c")
+               for name in ("virtio", "virtio_net", "virtio_blk", "virtio_rng", "flash_disk")]
+    subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-iquote", ROOT,
+                    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
+                    os.path.join(ROOT, "tests/boot/hostile_device.c"), *drivers], check=True)
+    done = subprocess.run([program, "1", "120"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
+    check("no hostile device harms memory", done.returncode == 0, done.stdout.decode(errors="replace")[-3000:])
+
+
 def test_idle(folder, machine):
     guest = Machine(folder, machine=machine, words="check=idle")
     guest.wait_line("idle begin")
@@ -358,7 +372,7 @@ def test_faults(folder, machine):
 
 
 TESTS = [test_time, test_rate, test_memory, test_entropy, test_options, test_lesser_processor, test_console, test_flash,
-         test_other_places, test_nic, test_link, test_idle, test_faults]
+         test_other_places, test_nic, test_link, test_hostile_devices, test_idle, test_faults]
 
 
 def main():
