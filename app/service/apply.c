@@ -12,12 +12,6 @@
 #include "token/words.h"
 
 static uint8_t edit_bytes[PRINCIPAL_TEXT_MAX_BYTES];
-static uint64_t bulk_count;
-
-uint64_t apply_bulk_count(void)
-{
-    return bulk_count;
-}
 
 static enum status no_room(void)
 {
@@ -124,6 +118,9 @@ static enum status apply_token(const struct store_record *record)
     }
     struct tables *tables = &service.tables;
     drop_older_copy(&entry.token.id);
+    if (!tokens_have_room(tables, POOL_ESSENTIAL, entry.text.size)) {
+        sweep_all(record->written_s); /* replay: tokens that had left the table when this one came */
+    }
     uint32_t text = 0;
     uint32_t ref = find_owners(&entry) ? tokens_take(tables, POOL_ESSENTIAL) : 0;
     if (ref == 0 || !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry.text, &text)) {
@@ -256,17 +253,35 @@ struct bulk_match {
     const struct bulk_record *record;
 };
 
+static struct bulk_match bulk_match_of(const struct bulk_record *record)
+{
+    return (struct bulk_match){principals_find(&service.tables.tenants, &record->tenant),
+                               principals_find(&service.tables.users, &record->user), record};
+}
+
+/* A selected user who is not in the table (replay: deleted later) has no token here; family 2 has no user at all. */
 static bool bulk_matches(const struct bulk_match *match, const struct token *token)
 {
     const struct bulk_record *record = match->record;
     return (token->flags & TOKEN_USED) != 0 && (token->flags & TOKEN_FLAG_ROOT) == 0 &&
            token_state_at(token, record->at_s) == TOKEN_ACTIVE &&
            (uuid_is_zero(&record->tenant) || token->tenant == match->tenant) &&
-           (uuid_is_zero(&record->user) || token->user == match->user) &&
+           (uuid_is_zero(&record->user) || (match->user != 0 && token->user == match->user)) &&
            (record->family == RECORD_ANY_FAMILY || token->family == record->family) &&
            (record->created_before_s == 0 || token->created_s < record->created_before_s);
 }
 
+uint64_t bulk_count(const struct bulk_record *record)
+{
+    struct bulk_match match = bulk_match_of(record);
+    uint64_t count = 0;
+    for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
+        count += bulk_matches(&match, token_at(&service.tables, ref));
+    }
+    return count;
+}
+
+/* Few tokens keep who and why themselves (number 0); many share a note. */
 static enum status apply_revoked_many(const struct store_record *record)
 {
     struct bulk_record bulk;
@@ -274,17 +289,17 @@ static enum status apply_revoked_many(const struct store_record *record)
     if (status != STATUS_OK) {
         return status;
     }
-    struct tables *tables = &service.tables;
-    struct bulk_match match = {principals_find(&tables->tenants, &bulk.tenant),
-                               principals_find(&tables->users, &bulk.user), &bulk};
-    bulk_count = 0;
-    for (uint32_t ref = 1; ref < tables->token_end; ref++) {
-        struct token *token = token_at(tables, ref);
-        if (bulk_matches(&match, token)) {
-            revoke(token, bulk.at_s);
-            token->note = bulk.number;
-            bulk_count++;
+    struct bulk_match match = bulk_match_of(&bulk);
+    for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
+        struct token *token = token_at(&service.tables, ref);
+        if (!bulk_matches(&match, token)) {
+            continue;
         }
+        if (bulk.number == 0) {
+            edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, bulk.text);
+        }
+        token->note = bulk.number;
+        revoke(token, bulk.at_s);
     }
     notes_keep(&bulk, record->segment);
     return STATUS_OK;

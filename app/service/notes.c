@@ -2,7 +2,7 @@
  * Notes: by whom and why a bulk revocation was made, kept once for all of its tokens.
  *
  * Tokens name their note by number. A note lives as long as revoked tokens stay listed; its place in the array is its
- * number modulo SERVICE_NOTES_MAX, and a revocation that finds the next place taken keeps no note (number 0).
+ * number modulo SERVICE_NOTES_MAX; a revocation that finds the next place taken gives each token its own text (number 0).
  */
 #include "service/state.h"
 

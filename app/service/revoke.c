@@ -5,6 +5,8 @@
 
 #include "service/state.h"
 
+#define BULK_OWN_TEXT_MAX 16 /* tokens that each keep who and why themselves; more share a note */
+
 static void append_reason(struct buffer *text, const struct caller *caller, struct bytes reason)
 {
     uint8_t name_bytes[USER_EMAIL_MAX_BYTES + UUID_TEXT_BYTES];
@@ -47,7 +49,6 @@ enum status service_revoke_many(const struct caller *caller, const struct revoca
     append_reason(text, caller, selector->reason);
     int64_t before_s = selector->created_before_s;
     struct bulk_record record = {
-        .number = notes_next(),
         .at_s = (uint32_t)clock_bound_s(),
         .family = selector->family < 0 ? RECORD_ANY_FAMILY : (uint8_t)selector->family,
         .created_before_s = before_s > UINT32_MAX ? UINT32_MAX : (uint32_t)before_s,
@@ -59,8 +60,14 @@ enum status service_revoke_many(const struct caller *caller, const struct revoca
     if (selector->user_ref != 0) {
         record.user = principal_at(&service.tables.users, selector->user_ref)->id;
     }
+    uint64_t count = bulk_count(&record);
+    *revoked_count = 0;
+    if (count == 0) {
+        return STATUS_OK;
+    }
+    record.number = count > BULK_OWN_TEXT_MAX ? notes_next() : 0;
     record_put_bulk(journal_payload(), &record);
     enum status status = journal(STORE_ESSENTIAL, RECORD_REVOKED_MANY);
-    *revoked_count = status == STATUS_OK ? apply_bulk_count() : 0;
+    *revoked_count = status == STATUS_OK ? count : 0;
     return status;
 }

@@ -59,7 +59,7 @@ enum status journal(enum store_class class, enum record_type type) MUST_USE;
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;
-uint64_t apply_bulk_count(void); /* tokens that the last RECORD_REVOKED_MANY revoked */
+uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would revoke now */
 
 /* ---- settings (settings.c), notes (notes.c) ---- */
 
@@ -123,6 +123,7 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 
 void upkeep_start(void);
 void touch(uint32_t ref);
+void sweep_all(int64_t now_s); /* drop every token that may be forgotten */
 
 /* ---- views (views.c) ---- */
 

@@ -98,15 +98,20 @@ static void sweep_some(int64_t now_s)
     }
 }
 
+void sweep_all(int64_t now_s)
+{
+    for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
+        look_at(ref, now_s);
+    }
+}
+
 void upkeep_start(void)
 {
     ring_first = 0;
     ring_count = 0;
-    sweep_ref = 1;
+    sweep_ref = 0;
     next_sweep_s = 0;
-    while (sweep_ref != 0) {
-        sweep_some(clock_bound_s());
-    }
+    sweep_all(clock_bound_s());
 }
 
 bool service_step(uint32_t budget_us)
