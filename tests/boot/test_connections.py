@@ -3,10 +3,10 @@
 
 import os
 import re
+import select
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from base64 import b64encode
 
@@ -66,6 +66,20 @@ class Tls:
         body, self.buffer = self.buffer[:size], self.buffer[size:]
         return status, head, body
 
+    def send_while_reading(self, data):
+        """Send all of it, and take in what comes meanwhile: a client that only sends would wait for ever."""
+        self.tls.settimeout(0)
+        while data:
+            try:
+                data = data[self.tls.send(data[:16384]):]
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                select.select([self.tls], [], [], 0.01)
+            try:
+                self.more()
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                pass
+        self.tls.settimeout(10)
+
     def request_id(self):
         return re.search(rb"X-Request-Id: (\S+)", self.response()[1]).group(1).decode()
 
@@ -95,11 +109,9 @@ def pipelining(suite, rig):
     for count, at_once in ((100, 100), (1000, 37), (3000, 3000)):
         with Tls(rig) as tls:
             names = [f"p{i}" for i in range(count)]
-            sender = threading.Thread(target=lambda: [
-                tls.send(b"".join(map(request, names[i:i + at_once]))) for i in range(0, count, at_once)])
-            sender.start()
+            for i in range(0, count, at_once):
+                tls.send_while_reading(b"".join(map(request, names[i:i + at_once])))
             suite.equal(f"{count} in order", [tls.request_id() for _ in names], names)
-            sender.join()
     with Tls(rig) as tls:
         tls.send(request("a") + request("b", more="Connection: close\r\n") + request("c"))
         suite.equal("none after close", ([tls.request_id(), tls.request_id()], tls.response()[0]), (["a", "b"], 0))
@@ -160,17 +172,23 @@ def slow_reader(suite, rig):
     """A client that does not read holds up nobody, and gets everything once it reads."""
     with Tls(rig) as slow, Tls(rig) as other:
         slow.tls.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.tls.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
         names = [f"s{i}" for i in range(4000)]
-        sender = threading.Thread(target=lambda: slow.send(b"".join(map(request, names))))
-        sender.start()
-        time.sleep(0.5)
+        data = b"".join(map(request, names))
+        slow.tls.settimeout(0.3)
+        while data:  # until the server takes no more
+            try:
+                data = data[slow.tls.send(data[:16384]):]
+            except (ssl.SSLWantWriteError, TimeoutError):
+                break
+        suite.check("the server stops to read", data)
         begin = time.monotonic()
         for _ in range(100):
             other.send(GET)
             other.response()
         suite.check("others", time.monotonic() - begin < 2, time.monotonic() - begin)
+        slow.send_while_reading(data)
         suite.equal("all in order", [slow.request_id() for _ in names], names)
-        sender.join()
 
 
 def request_time(suite, rig):
