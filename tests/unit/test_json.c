@@ -300,6 +300,9 @@ static void test_raw_members(void **state)
                "[ 1 , {\"a\":2} ]");
     assert_raw(" { \"a\" : 1.50 , \"b\" : [ 1 , {\"a\":2} ] , \"c\" : \"x\\\"}\" } ", "c", "\"x\\\"}\"");
     assert_raw("{\"b\":{\"a\":\"}]\\\\\"},\"a\":{\"a\":[\"}\"]}}", "a", "{\"a\":[\"}\"]}");
+    assert_raw("{\"\\u007f\\u0080\\u07ff\\u0800\\uffff\\ud800\\udc00\":1}",
+               "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xef\xbf\xbf\xf0\x90\x80\x80", "1");
+    assert_raw("[\"a\",1]", "a", NULL);
     assert_raw("{\"a\":1,\"a\":2,\"\\u0061\":3}", "a", "3");
     assert_raw("{\"\\u00E9\\n\\/\\\"\\\\\\b\\f\\r\\t\\ud83d\\ude00\\u20ac\":true}",
                "\xc3\xa9\n/\"\\\b\f\r\t\xf0\x9f\x98\x80\xe2\x82\xac", "true");
