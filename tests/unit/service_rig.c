@@ -171,3 +171,45 @@ void rig_platform(uint32_t tenant_ref, uint8_t permissions, const char *name, ch
     encode_hex(&out, bytes_of(token->client_id, 16));
     rig_basic(client_id, secret, header);
 }
+
+void rig_action(struct action_case *c)
+{
+    char header[1024];
+    char basic[256];
+    struct token_view token;
+    memset(c, 0, sizeof *c);
+    uint32_t tenant = rig_tenant("shop");
+    uint32_t user = rig_user("buyer@example.org", tenant, CAPABILITY_WITHDRAWAL);
+    rig_jwt(user, tenant, "j", header, &token);
+    assert_int_equal(rig_authenticate(header, &c->user), STATUS_OK);
+    rig_platform(tenant, PERMISSION_TRANSACT, "p", basic, &token);
+    assert_int_equal(rig_authenticate(basic, &c->consumer), STATUS_OK);
+    c->input = (struct action_input){.action = BYTES_LITERAL(CAPABILITY_WITHDRAWAL), .life_s = 300};
+    memset(c->input.digest, 7, sizeof c->input.digest);
+    assert_int_equal(service_create_action(&c->user, &c->input, NULL, &c->token, c->text), STATUS_OK);
+    struct buffer actor = buffer_over(c->actor, sizeof c->actor - 1);
+    buffer_append_string(&actor, "users/");
+    encode_uuid(&actor, &c->user.principal);
+}
+
+struct consume_input rig_consume_input(const struct action_case *c)
+{
+    struct consume_input input = {
+        .token = rig_text(c->text), .actor = rig_text(c->actor), .action = c->input.action};
+    memcpy(input.digest, c->input.digest, sizeof input.digest);
+    return input;
+}
+
+enum consume_result rig_consume(const struct action_case *c, const struct consume_input *input)
+{
+    enum consume_result result;
+    struct token_view token;
+    assert_int_equal(service_consume(&c->consumer, input, NULL, &result, &token), STATUS_OK);
+    return result;
+}
+
+void rig_upkeep(void)
+{
+    while (service_step(1000)) {
+    }
+}

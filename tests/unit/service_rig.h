@@ -45,4 +45,22 @@ void rig_jwt(uint32_t user_ref, uint32_t tenant_ref, const char *name, char head
 void rig_platform(uint32_t tenant_ref, uint8_t permissions, const char *name, char header[256],
                   struct token_view *token);
 
+/* An action token of a user, and a service that may consume it. */
+struct action_case {
+    struct caller user;
+    struct caller consumer;
+    struct action_input input;
+    char text[ACTION_TOKEN_TEXT_BYTES + 1];
+    char actor[64];
+    struct token_view token;
+};
+
+void rig_action(struct action_case *c);
+struct consume_input rig_consume_input(const struct action_case *c);
+/* Without an Idempotency-Key; asserts STATUS_OK. */
+enum consume_result rig_consume(const struct action_case *c, const struct consume_input *input);
+
+/* Background work until there is none. */
+void rig_upkeep(void);
+
 #endif
