@@ -46,7 +46,6 @@
 #define STORE_PROGRAM_MAX_BYTES  512
 #define STORE_WINDOW_BYTES       (128 * 1024) /* read ahead of replay and compaction */
 #define STORE_IO_TRIES           3
-#define STORE_ISSUE_PERCENT      80 /* of the capacity: issuing stops, the rest lets compaction gain */
 #define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
 #define STORE_SENTENCE_MAX_BYTES 200
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
@@ -67,6 +66,10 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define API_ROW_MAX_BYTES         40960 /* a tenant or user in a list; the policy is JSON already */
 #define API_PROBLEMS_MAX          100   /* told at once; more stay untold */
 #define API_JWT_MAX_BYTES         2048
+#define API_CREDENTIAL_MAX_BYTES  512 /* client_id and client_secret in an OAuth body */
+#define API_ROUTES_MAX            64 /* the last index stands for no route */
+#define API_METRIC_SOURCES_MAX    4
+#define API_URL_MAX_BYTES         320
 #define API_TOKEN_DAYS_MAX        365
 #define API_OVERLAP_MAX_S         604800
 #define POLICY_UPSTREAM_MAX_BYTES 512

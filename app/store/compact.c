@@ -4,13 +4,14 @@
  * commit point). Also the idle mark.
  *
  * It begins late, when free segments are few: the later, the more of the oldest segment is dead. How much it reads is
- * bounded by what was written since (`credit_bytes`), so that a log full of live records is not copied for nothing.
+ * bounded by what was written since (`calm_bytes`, `urgent_bytes`), so that a log full of live records is not copied for nothing.
  */
 #include <assert.h>
 
 #include "store/state.h"
 
-#define CREDIT_FACTOR     8  /* bytes read for each byte of new garbage, at most */
+#define CALM_FACTOR       8  /* bytes read for each byte of new garbage, at most */
+#define URGENT_FACTOR     64 /* the same when the reserve is being used */
 #define WORK_BYTES_PER_US 16 /* what a slow machine (software emulation) reads, opens and appends again */
 #define FLUSH_WORK_FACTOR                                                                                    \
     4 /* bytes read in a flush for each byte that it writes, when free segments are few */
@@ -20,18 +21,35 @@
 
 void compact_reset(void)
 {
+    int64_t used_bytes = (int64_t)store_state.segment_bytes * ring_used_count();
     store_state.compaction = (struct compaction){
         .position = store_state.tail,
-        .credit_bytes = (int64_t)store_state.segment_bytes * ring_used_count(),
+        .calm_bytes = used_bytes,
+        .urgent_bytes = 2 * used_bytes,
     };
+}
+
+static void change_credit(int64_t *credit_bytes, int64_t change_bytes, int64_t limit_bytes)
+{
+    *credit_bytes += change_bytes;
+    if (*credit_bytes > limit_bytes)
+        *credit_bytes = limit_bytes;
+    if (*credit_bytes < -limit_bytes)
+        *credit_bytes = -limit_bytes;
 }
 
 void compact_note_garbage(size_t size)
 {
-    int64_t limit = (int64_t)store_state.segment_bytes * store_state.segment_count * 2;
-    store_state.compaction.credit_bytes += (int64_t)size * CREDIT_FACTOR;
-    if (store_state.compaction.credit_bytes > limit)
-        store_state.compaction.credit_bytes = limit;
+    int64_t ring_bytes = (int64_t)store_state.segment_bytes * store_state.segment_count;
+    change_credit(&store_state.compaction.calm_bytes, (int64_t)size * CALM_FACTOR, 2 * ring_bytes);
+    change_credit(&store_state.compaction.urgent_bytes, (int64_t)size * URGENT_FACTOR, 4 * ring_bytes);
+}
+
+static void note_work(size_t size)
+{
+    int64_t ring_bytes = (int64_t)store_state.segment_bytes * store_state.segment_count;
+    change_credit(&store_state.compaction.calm_bytes, -(int64_t)size, ring_bytes);
+    change_credit(&store_state.compaction.urgent_bytes, -(int64_t)size, 4 * ring_bytes);
 }
 
 /* Compaction begins a little above the reserve that stops issuing. */
@@ -43,15 +61,15 @@ static uint32_t trigger(void)
 
 bool compact_is_wanted(void)
 {
+    const struct compaction *compaction = &store_state.compaction;
     if (store_state.phase != PHASE_OPEN || store_state.tail == NO_POSITION ||
-        store_state.compaction.position == store_state.head || store_state.free_count >= trigger())
+        compaction->position == store_state.head || store_state.free_count >= trigger())
         return false;
-    /* Below the reserve revoking is at stake: two turns more, whatever it costs. */
-    int64_t used_bytes = (int64_t)store_state.segment_bytes * ring_used_count();
-    int64_t floor = store_state.free_count < writer_issue_reserve() ? -2 * used_bytes : 0;
-    return store_state.compaction.credit_bytes > floor;
+    return (store_state.free_count < writer_issue_reserve() ? compaction->urgent_bytes
+                                                            : compaction->calm_bytes) > 0;
 }
 
+/* A full record that was appended again is dead from then on; one that was not was dead before, and told so. */
 static enum status relocate_record(const struct frame_header *header, const struct frame_record *record)
 {
     struct compaction *compaction = &store_state.compaction;
@@ -62,8 +80,8 @@ static enum status relocate_record(const struct frame_header *header, const stru
     compaction->is_relocating = false;
     uint64_t appended = store_state.newest_record - before;
     store_state.stats.relocated_count += appended;
-    if (appended == 0 && (record->flags & RECORD_FLAG_FULL) != 0)
-        compaction->dead_bytes += (uint32_t)(RECORD_HEADER_BYTES + record->payload.size);
+    if (appended > 0 && (record->flags & RECORD_FLAG_FULL) != 0)
+        store_state.forgotten_bytes += RECORD_HEADER_BYTES + record->payload.size;
     return status;
 }
 
@@ -71,7 +89,6 @@ static enum status relocate_records(const struct frame_header *header, struct by
 {
     struct frame_record record;
     size_t offset = 0;
-    uint32_t dead_before = store_state.compaction.dead_bytes;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {
         status = frame_next_record(records, &offset, &record);
@@ -80,8 +97,7 @@ static enum status relocate_records(const struct frame_header *header, struct by
         if (status == STATUS_OK)
             status = relocate_record(header, &record);
     }
-    store_state.compaction.dead_bytes = dead_before; /* the whole frame comes again */
-    return status;
+    return status; /* the whole frame comes again; what was relocated is not its newest any more */
 }
 
 /* Relocate the frame at the cursor. */
@@ -110,7 +126,7 @@ static enum status relocate_frame(void)
         uint32_t total =
             (uint32_t)frame_total_bytes(header.payload_bytes, store_state.geometry.program_bytes);
         compaction->cursor_bytes += total;
-        compaction->credit_bytes -= total;
+        note_work(total);
     }
     return status;
 }
@@ -119,12 +135,8 @@ static enum status relocate_frame(void)
 static enum status finish_segment(int64_t now_s)
 {
     struct compaction *compaction = &store_state.compaction;
-    store_state.forgotten_bytes -= store_state.forgotten_bytes > compaction->dead_bytes
-                                       ? compaction->dead_bytes
-                                       : store_state.forgotten_bytes;
     compaction->position = ring_next_used(compaction->position);
     compaction->cursor_bytes = 0;
-    compaction->dead_bytes = 0;
     return writer_commit(now_s, true);
 }
 

@@ -24,7 +24,7 @@ enum {
     AT_RECORD_COUNT = 56,
     AT_PAYLOAD_BYTES = 60,
     AT_FULL_BYTES = 64,
-    AT_FORGOTTEN = 68,
+    AT_LIVE_BYTES = 68,
     AT_NONCE = 76,
     AT_PREVIOUS_TAG = 88,
     AT_CRC = 104
@@ -129,7 +129,7 @@ void frame_encode_header(const struct frame_header *header, uint8_t out[FRAME_HE
     put_le32(out + AT_RECORD_COUNT, header->record_count);
     put_le32(out + AT_PAYLOAD_BYTES, header->payload_bytes);
     put_le32(out + AT_FULL_BYTES, header->full_bytes);
-    put_le64(out + AT_FORGOTTEN, header->forgotten_bytes);
+    put_le64(out + AT_LIVE_BYTES, header->live_bytes);
     memcpy(out + AT_NONCE, header->nonce, FRAME_NONCE_BYTES);
     memcpy(out + AT_PREVIOUS_TAG, header->previous_tag, FRAME_TAG_BYTES);
     put_le32(out + AT_CRC, frame_crc(0, bytes_of(out, AT_CRC)));
@@ -162,7 +162,7 @@ enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct fra
     header->record_count = get_le32(in + AT_RECORD_COUNT);
     header->payload_bytes = get_le32(in + AT_PAYLOAD_BYTES);
     header->full_bytes = get_le32(in + AT_FULL_BYTES);
-    header->forgotten_bytes = get_le64(in + AT_FORGOTTEN);
+    header->live_bytes = get_le64(in + AT_LIVE_BYTES);
     memcpy(header->nonce, in + AT_NONCE, FRAME_NONCE_BYTES);
     memcpy(header->previous_tag, in + AT_PREVIOUS_TAG, FRAME_TAG_BYTES);
     return header_is_sane(header) ? STATUS_OK : STATUS_DAMAGED;

@@ -26,7 +26,7 @@ struct frame_header {
     uint64_t sequence;        /* 1, 2, ... along the chain, without a gap */
     uint64_t durable_through; /* frames up to this one were durable when this one was sealed */
     uint64_t first_record;    /* records of the log before this frame */
-    uint64_t forgotten_bytes; /* full records that died in segments still there */
+    uint64_t live_bytes;      /* an estimate, for those who look from outside */
     int64_t time_s;           /* newest wall clock, 0 while unknown */
     uint32_t segment;         /* the segment that holds it */
     uint32_t label; /* the segment that its owner was told: another one only after a failed program */

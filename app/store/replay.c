@@ -415,7 +415,6 @@ enum status replay_log(void)
     store_state.chain.durable_sequence = store_state.chain.sequence;
     store_state.newest_record = store_state.chain.record_count;
     store_state.durable_record = store_state.chain.record_count;
-    store_state.forgotten_bytes = scan.last.forgotten_bytes;
     store_state.sealed_tail = store_state.tail;
     ring_recount();
     return status;

@@ -164,6 +164,9 @@ void ring_release(uint32_t new_tail)
     for (uint32_t p = store_state.tail; p != new_tail; p = ring_next(p)) {
         struct segment *segment = &store_state.segments[p];
         store_state.full_bytes -= segment->full_bytes;
+        store_state.forgotten_bytes -= store_state.forgotten_bytes > segment->full_bytes
+                                           ? segment->full_bytes
+                                           : store_state.forgotten_bytes; /* all of them were dead by now */
         segment->number = 0;
         segment->end_bytes = 0;
         segment->full_bytes = 0;

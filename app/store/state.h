@@ -42,6 +42,7 @@ struct open_frame {
     uint32_t payload_bytes;
     uint32_t record_count;
     uint32_t full_bytes;
+    uint32_t relocated_bytes;
     uint32_t label;
 };
 
@@ -65,8 +66,8 @@ struct window {
 struct compaction {
     uint32_t position; /* being emptied: the next oldest segment starts here or after it */
     uint32_t cursor_bytes;
-    uint32_t dead_bytes;  /* full records of it that nobody wanted */
-    int64_t credit_bytes; /* what may still be read without new garbage: bounds futile work */
+    int64_t calm_bytes;   /* what may still be read without new garbage: bounds futile work */
+    int64_t urgent_bytes; /* the same, while the reserve is being used */
     bool is_relocating;
 };
 
@@ -99,7 +100,7 @@ struct store_state {
     struct open_frame open;
     struct compaction compaction;
     uint64_t full_bytes;      /* sum over segments and the open frame */
-    uint64_t forgotten_bytes; /* of these, dead */
+    uint64_t forgotten_bytes; /* of these, dead, as the owner tells */
     uint64_t newest_record;
     uint64_t durable_record;
     int64_t now_s;

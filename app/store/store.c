@@ -157,9 +157,6 @@ int64_t store_newest_time_s(void)
 
 void store_forget(size_t payload_bytes)
 {
-    /* During replay the newest frame's own count is the truth. */
-    if (store_state.phase != PHASE_OPEN)
-        return;
     store_state.forgotten_bytes += RECORD_HEADER_BYTES + payload_bytes;
     compact_note_garbage(RECORD_HEADER_BYTES + payload_bytes);
 }

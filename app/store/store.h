@@ -100,7 +100,8 @@ struct store_stats {
 };
 void store_stats(struct store_stats *stats);
 
-/* The owner tells sizes of full records that died, so that live_bytes stays true. */
+/* The owner tells the size of each full record that dies (dropped, or replaced by a newer full one; in replay too, but not
+ * what relocate replaces), so that live_bytes stays true. */
 void store_forget(size_t payload_bytes);
 
 #endif

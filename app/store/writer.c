@@ -21,7 +21,8 @@ uint32_t writer_issue_reserve(void)
     return tenth > ESSENTIAL_RESERVE + 2 ? tenth : ESSENTIAL_RESERVE + 2;
 }
 
-/* What issuing may fill: all but the reserve, the head, bad places and what frames and their padding take. */
+/* What issuing may fill: all but the reserve, bad places and what frames and their padding take. Live records
+ * cannot come near it: issuing stops when compaction no longer finds enough dead ones (see compact.c). */
 uint64_t writer_capacity_bytes(void)
 {
     uint32_t kept =
@@ -29,7 +30,7 @@ uint64_t writer_capacity_bytes(void)
         store_state.stats.bad_block_count * store_state.geometry.block_bytes / store_state.segment_bytes;
     if (kept >= store_state.segment_count)
         return 0;
-    return (uint64_t)(store_state.segment_count - kept) * store_state.segment_bytes / 100 * 97;
+    return (uint64_t)(store_state.segment_count - kept) * store_state.segment_bytes / 100 * 98;
 }
 
 uint64_t writer_live_bytes(void)
@@ -67,8 +68,7 @@ bool writer_has_room(enum store_class class, size_t payload_bytes)
     size_t record_bytes = RECORD_HEADER_BYTES + payload_bytes;
     uint32_t needed = !fits_open_frame(record_bytes) && needs_segment(record_bytes) ? 1 : 0;
     if (class == STORE_ISSUE)
-        return store_state.free_count >= writer_issue_reserve() + needed &&
-               writer_live_bytes() + record_bytes <= writer_capacity_bytes() / 100 * STORE_ISSUE_PERCENT;
+        return store_state.free_count >= writer_issue_reserve() + needed;
     uint32_t reserve = store_state.compaction.is_relocating ? 0 : ESSENTIAL_RESERVE;
     return needed == 0 || store_state.free_count >= reserve + needed;
 }
@@ -95,7 +95,7 @@ static void seal_frame(void)
         .sequence = store_state.chain.sequence + 1,
         .durable_through = store_state.chain.durable_sequence,
         .first_record = store_state.chain.record_count,
-        .forgotten_bytes = store_state.forgotten_bytes,
+        .live_bytes = writer_live_bytes(),
         .time_s = store_state.chain.time_s > store_state.now_s ? store_state.chain.time_s : store_state.now_s,
         .segment = segment->number,
         .label = empty ? segment->number : open->label,
@@ -138,6 +138,7 @@ static void note_programmed(size_t size)
     struct open_frame *open = &store_state.open;
     struct segment *segment = &store_state.segments[store_state.head];
     store_state.head_bytes += (uint32_t)size;
+    compact_note_garbage(size - open->relocated_bytes);
     segment->end_bytes = store_state.head_bytes;
     segment->full_bytes += open->full_bytes;
     store_state.chain.sequence++;
@@ -148,6 +149,7 @@ static void note_programmed(size_t size)
     open->record_count = 0;
     open->payload_bytes = 0;
     open->full_bytes = 0;
+    open->relocated_bytes = 0;
 }
 
 static enum status open_segment(void)
@@ -233,8 +235,8 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
         open->full_bytes += (uint32_t)record_bytes;
         store_state.full_bytes += record_bytes;
     }
-    if (!store_state.compaction.is_relocating)
-        compact_note_garbage(record_bytes);
+    if (store_state.compaction.is_relocating)
+        open->relocated_bytes += (uint32_t)record_bytes;
     store_state.newest_record++;
     store_state.stats.record_count++;
     if (segment != NULL)

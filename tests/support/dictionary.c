@@ -78,6 +78,8 @@ static enum status replay(const struct store_record *record)
     struct entry *entry = entry_of(record->payload);
     switch (record->type) {
     case TYPE_FULL:
+        if (entry->version != 0)
+            store_forget(FULL_BYTES + entry->filler_bytes);
         read_full(record->payload, entry);
         entry->segment = record->segment;
         return STATUS_OK;

@@ -239,7 +239,7 @@ static void test_header_codec(void **state)
                               .record_count = 3,
                               .payload_bytes = 1000,
                               .full_bytes = 900,
-                              .forgotten_bytes = 1ULL << 33,
+                              .live_bytes = 1ULL << 33,
                               .flags = 1};
     struct frame_header out;
     uint8_t bytes[FRAME_HEADER_BYTES];
@@ -249,7 +249,7 @@ static void test_header_codec(void **state)
     assert_int_equal(frame_decode_header(bytes, &out), STATUS_OK);
     assert_int_equal(out.sequence, 9);
     assert_int_equal(out.first_record, 1ULL << 40);
-    assert_int_equal(out.forgotten_bytes, 1ULL << 33);
+    assert_int_equal(out.live_bytes, 1ULL << 33);
     assert_int_equal(out.label, 4);
     assert_memory_equal(in.previous_tag, out.previous_tag, sizeof in.previous_tag);
     for (size_t i = 0; i < sizeof bytes; i++) {
