@@ -17,6 +17,7 @@
 #define BLOCKS_MAX      (1ULL << 24) /* 2^40 bytes in blocks of 64 KiB */
 #define SLOT_DIRECT     0U
 #define TRIES           2U
+#define REFILL_AT       3U /* reads still held or under way */
 
 struct span {
     uint64_t offset;
@@ -97,6 +98,7 @@ static uint32_t slot_of(struct span wanted)
     return SLOT_DIRECT;
 }
 
+/* A slot that nothing was read ahead into; SLOT_DIRECT when there is none. */
 static uint32_t slot_idle(void)
 {
     for (uint32_t slot = 1; slot < VIRTIO_BLK_SLOTS; slot++) {
@@ -105,6 +107,16 @@ static uint32_t slot_idle(void)
         }
     }
     return SLOT_DIRECT;
+}
+
+/* Reads ahead are begun several at a time, as each notification of the device costs as much as a read. */
+static bool is_time_to_refill(void)
+{
+    uint32_t held = 0;
+    for (uint32_t slot = 1; slot < VIRTIO_BLK_SLOTS; slot++) {
+        held += ahead[slot].size != 0;
+    }
+    return held <= REFILL_AT;
 }
 
 /* Begin the reads that will come next if the steps stay equal. Steps may go backwards: sums wrap. */
@@ -117,6 +129,7 @@ static void read_ahead(struct span from)
     }
     last_read = from;
     last_step = step;
+    steady = steady && is_time_to_refill();
     for (uint32_t i = 1; steady && i < VIRTIO_BLK_SLOTS; i++) {
         struct span next = {from.offset + i * step, from.size};
         uint32_t slot = slot_idle();
