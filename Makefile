@@ -14,7 +14,6 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PRECIOUS: build/obj/%.o
 
 CC      := gcc
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
@@ -90,6 +89,7 @@ PLATFORM_$1 := $$(call objects,$1,$$(wildcard platform/$1/*.c platform/$1/*.S))
 LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(library)) \
     $$(wildcard third_party/$$(library)/*.c)))
 
+.PRECIOUS: build/obj/$1/%.o
 build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
 	@echo "CC   $1 $$<"; mkdir -p $$(@D)
 	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
