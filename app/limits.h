@@ -179,6 +179,7 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
     253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
 
 static_assert(API_CURSOR_MAX_BYTES >= (40 + TOKEN_NAME_MAX_BYTES + 2) / 3 * 4, "a cursor holds any name");
+static_assert(API_URL_MAX_BYTES >= SERVICE_ISSUER_MAX_BYTES + 48, "an issuer and a path fit a URL");
 static_assert(API_ROW_MAX_BYTES >= TENANT_POLICY_MAX_BYTES + 6 * TENANT_NAME_MAX_BYTES + 512,
               "a tenant fits a row");
 static_assert(API_PAGE_FRAME_MAX_BYTES >= 2 * API_CURSOR_MAX_BYTES + 512, "a page's frame holds two cursors");

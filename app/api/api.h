@@ -35,6 +35,7 @@ struct api_answer {
     enum api_family family;        /* for api_unavailable later */
     uint64_t depends_on;           /* store position that must be durable before the answer leaves */
     char request_id[HTTP_REQUEST_ID_MAX_BYTES];
+    uint8_t route; /* for api_took */
 };
 
 /* Answer one request. A HEAD answer has its body as GET would; the caller sends the head only. */
@@ -42,5 +43,14 @@ void api_handle(const struct api_call *call, struct api_answer *answer);
 
 /* Replace an answer whose writes did not become durable by the 503 of its family. Same request id. */
 void api_unavailable(struct api_answer *answer);
+
+/* ---- for GET /metrics ---- */
+
+/* An answer left `duration_us` after its request was whole. */
+void api_took(const struct api_answer *answer, uint64_t duration_us);
+
+/* Have lines of Prometheus text (with their HELP and TYPE) appended by a part that is above api/. At boot, at most
+ * API_METRIC_SOURCES_MAX times. */
+void api_add_metrics(void (*write)(struct buffer *out));
 
 #endif

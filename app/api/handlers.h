@@ -1,5 +1,5 @@
 /*
- * The handlers: one for each line of the route table in api.c, in one file for each group of paths.
+ * The handlers: one for each line of the route table in routes.c, in one file for each group of paths.
  *
  * Each is called with a request whose route, method and caller are good (auth.h), and writes one answer.
  */
@@ -42,6 +42,21 @@ void user_delete(struct exchange *exchange);
 /* admin_tokens.c */
 void user_token_create(struct exchange *exchange);
 void revocation_create(struct exchange *exchange);
+
+/* oauth.c, introspect.c */
+void oauth_token(struct exchange *exchange);
+void oauth_introspect(struct exchange *exchange);
+void oauth_revoke(struct exchange *exchange);
+
+/* well_known.c */
+void authorization_server_metadata(struct exchange *exchange);
+void json_web_key_set(struct exchange *exchange);
+
+/* verify.c */
+void verify(struct exchange *exchange);
+
+/* metrics.c */
+void metrics(struct exchange *exchange);
 
 /* health.c */
 void health_alive(struct exchange *exchange);

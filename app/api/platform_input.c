@@ -12,22 +12,6 @@
 #include "api/problems.h"
 #include "api/views.h"
 
-/* A permission's bit by its label, 0 when it is none. */
-static uint8_t permission_of(const struct json *label)
-{
-    if (json_type(label) != JSON_STRING) {
-        return 0;
-    }
-    struct bytes text = json_string(label);
-    if (bytes_equal_string(text, "VIEW")) {
-        return PERMISSION_VIEW;
-    }
-    if (bytes_equal_string(text, "TRANSACT")) {
-        return PERMISSION_TRANSACT;
-    }
-    return bytes_equal_string(text, "MANAGE") ? PERMISSION_MANAGE : 0;
-}
-
 static void read_permissions(struct problems *problems, const struct json *object, uint8_t *permissions)
 {
     const struct json *labels = member_array(problems, object, "permissions", REQUIRED);
@@ -38,7 +22,7 @@ static void read_permissions(struct problems *problems, const struct json *objec
         problem(problems, "permissions", "minItems", "Must have at least one permission.");
     }
     for (const struct json *label = json_first(labels); label != NULL; label = json_next(label)) {
-        uint8_t permission = permission_of(label);
+        uint8_t permission = json_type(label) == JSON_STRING ? permission_of_label(json_string(label)) : 0;
         if (permission == 0) {
             problem(problems, "permissions", "enum", "Each must be VIEW, TRANSACT or MANAGE.");
         }

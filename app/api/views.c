@@ -14,6 +14,37 @@ void write_text_or_null(struct json_writer *json, const char *name, struct bytes
     }
 }
 
+/* ---- permissions ---- */
+
+static const struct {
+    enum permission permission;
+    const char *label;
+} labels[] = {{PERMISSION_VIEW, "VIEW"}, {PERMISSION_TRANSACT, "TRANSACT"}, {PERMISSION_MANAGE, "MANAGE"}};
+
+#define PERMISSION_COUNT (sizeof(labels) / sizeof(labels[0]))
+
+uint8_t permission_of_label(struct bytes label)
+{
+    for (size_t i = 0; i < PERMISSION_COUNT; i++) {
+        if (bytes_equal_string(label, labels[i].label)) {
+            return (uint8_t)labels[i].permission;
+        }
+    }
+    return 0;
+}
+
+void append_permissions(struct buffer *out, uint8_t permissions, const char *between)
+{
+    bool begun = false;
+    for (size_t i = 0; i < PERMISSION_COUNT; i++) {
+        if (permissions & labels[i].permission) {
+            buffer_append_string(out, begun ? between : "");
+            buffer_append_string(out, labels[i].label);
+            begun = true;
+        }
+    }
+}
+
 /* ---- family 1 ---- */
 
 /* Every token begins with dz_ and its JWS header, which begins {"alg":"...: ten characters of that say nothing of the
@@ -67,14 +98,9 @@ static void write_client_id(struct json_writer *json, const struct token_view *t
 
 static void write_permissions(struct json_writer *json, uint8_t permissions)
 {
-    static const struct {
-        enum permission permission;
-        const char *label;
-    } labels[] = {
-        {PERMISSION_VIEW, "VIEW"}, {PERMISSION_TRANSACT, "TRANSACT"}, {PERMISSION_MANAGE, "MANAGE"}};
     json_name_of(json, "permissions");
     json_begin_array(json);
-    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+    for (size_t i = 0; i < PERMISSION_COUNT; i++) {
         if (permissions & labels[i].permission) {
             json_value_literal(json, labels[i].label);
         }

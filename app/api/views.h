@@ -21,6 +21,10 @@ void answer_platform_secret(struct exchange *exchange, uint16_t status, const st
 /* The members of a family-2 token without its secret into the open object, as lists show it. */
 void write_platform_token(struct json_writer *json, const struct token_view *token);
 
+/* The bit of a permission's label, 0 when it is none; and the labels of some, in order, with `between` between them. */
+uint8_t permission_of_label(struct bytes label);
+void append_permissions(struct buffer *out, uint8_t permissions, const char *between);
+
 /* A string, or null when its data is NULL. */
 void write_text_or_null(struct json_writer *json, const char *name, struct bytes text);
 
