@@ -37,6 +37,7 @@ static bool known;
 static bool from_option;
 static int64_t base_unix_s; /* the wall clock at base_ns of the monotonic clock */
 static uint64_t base_ns;
+static uint64_t read_ns; /* when the CMOS clock was last looked at */
 
 static uint8_t cmos_read(uint8_t index)
 {
@@ -135,13 +136,17 @@ static enum status option_unix_s(struct bytes text, int64_t *unix_s)
     return value >= EARLIEST_UNIX_S && value <= LATEST_UNIX_S ? STATUS_OK : STATUS_NO_CLOCK;
 }
 
+/* Set the clock, or set it right. A second of difference is only the rounding of the CMOS clock: following it would
+ * let the time run backwards. */
 static enum status set_base(uint64_t now_ns)
 {
     int64_t unix_s = 0;
     struct bytes option = platform_option("time");
     from_option = option.data != NULL;
     enum status status = from_option ? option_unix_s(option, &unix_s) : cmos_unix_s(&unix_s);
-    if (status == STATUS_OK) {
+    int64_t ours_s = base_unix_s + (int64_t)((now_ns - base_ns) / NS_PER_S);
+    bool differs = unix_s - ours_s > 1 || ours_s - unix_s > 1;
+    if (status == STATUS_OK && (!known || differs)) {
         base_unix_s = unix_s;
         base_ns = now_ns;
         known = true;
@@ -152,8 +157,9 @@ static enum status set_base(uint64_t now_ns)
 enum status platform_wall_clock_s(int64_t *unix_s)
 {
     uint64_t now_ns = platform_monotonic_ns();
-    if (!known || (!from_option && now_ns - base_ns > REREAD_AFTER_NS)) {
+    if (!known || (!from_option && now_ns - read_ns > REREAD_AFTER_NS)) {
         enum status status = set_base(now_ns);
+        read_ns = now_ns;
         if (status != STATUS_OK && !known) {
             return status;
         }
