@@ -18,10 +18,11 @@ static void memo_id(const struct plan *plan, uint8_t id[16])
 enum status plan_make(const struct caller *caller, const struct idempotency *idempotency, enum memo_what what,
                       struct plan *plan)
 {
-    *plan = (struct plan){.has_key = idempotency != NULL && idempotency->key.data != NULL};
-    if (!plan->has_key) {
+    *plan = (struct plan){0};
+    if (idempotency == NULL || idempotency->key.data == NULL) {
         return STATUS_OK;
     }
+    plan->has_key = true;
     assert(idempotency->key.size <= IDEMPOTENCY_KEY_MAX_BYTES);
     plan->key = idempotency->key;
     if (caller != NULL) {

@@ -337,7 +337,9 @@ static void consume(void)
     struct consume_input input = {.token = bytes_of_string(token->text),
                                   .action = BYTES_LITERAL(CAPABILITY_WITHDRAWAL)};
     actor_of(token, actor);
-    actor[10] = right_actor ? actor[10] : '!';
+    if (!right_actor) {
+        actor[10] = '!';
+    }
     input.actor = bytes_of_string(actor);
     memset(input.digest, right_digest ? token->digest : token->digest + 1, sizeof input.digest);
     caller_for_service(token->tenant, &caller);
@@ -443,7 +445,7 @@ static void change_user(void)
 static void change_setting(void)
 {
     size_t size = draw(sizeof now.setting);
-    memset(now.setting, (int)('a' + draw(26)), size);
+    memset(now.setting, 'a' + (int)draw(26), size);
     now.setting[size] = '\0';
     assert_int_equal(service_setting_set("model", bytes_of_string(now.setting)), STATUS_OK);
 }
