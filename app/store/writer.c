@@ -26,7 +26,7 @@ uint32_t writer_issue_reserve(void)
 uint64_t writer_capacity_bytes(void)
 {
     uint32_t kept =
-        writer_issue_reserve() + 1 +
+        writer_issue_reserve() +
         store_state.stats.bad_block_count * store_state.geometry.block_bytes / store_state.segment_bytes;
     if (kept >= store_state.segment_count)
         return 0;
