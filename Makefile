@@ -102,24 +102,27 @@ build/obj/$1/%.o: %.S build/obj/$1/flags
 	@echo "AS   $1 $$<"; mkdir -p $$(@D)
 	@$$(CC) $$(CFLAGS_$1) -I. -MD -MP -c $$< -o $$@
 
-# Rewritten only when the flags change, so that objects follow them.
+# Rewritten only when the flags, or the list of what is linked, change: objects and archives follow them.
 build/obj/$1/flags: FORCE
-	@mkdir -p $$(@D); new=$$@.$$$$$$$$; \
-	printf '%s\n' $$(call quoted,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS)) >$$$$new; \
-	if cmp -s $$$$new $$@; then rm $$$$new; else mv $$$$new $$@; fi
+	@$$(call rewrite,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS))
+build/obj/$1/members: FORCE
+	@$$(call rewrite,$$(APP_$1) $$(PLATFORM_$1) $$(LIB_$1) $$(TEST_HELPERS))
 
-build/obj/$1/lib.a: $$(LIB_$1)
-	@echo "AR   $$@"; rm -f $$@; ar rcs $$@ $$^
+build/obj/$1/lib.a: $$(LIB_$1) build/obj/$1/members
+	@echo "AR   $$@"; $$(archive)
 endef
-quoted = '$(subst ','\'',$1)'
+
+archive = rm -f $@; ar rcs $@ $(filter %.o,$^)
+rewrite = mkdir -p $(@D); new=$@.$$$$; printf '%s\n' '$(subst ','\'',$1)' >$$new; \
+    if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))
 
 build/obj/sim/app.a: $(filter-out %/app/main.o,$(APP_sim))
 build/obj/sim/platform.a: $(PLATFORM_sim)
 build/obj/sim/helpers.a: $(call objects,sim,$(TEST_HELPERS))
-build/obj/sim/app.a build/obj/sim/platform.a build/obj/sim/helpers.a:
-	@rm -f $@; ar rcs $@ $^
+build/obj/sim/app.a build/obj/sim/platform.a build/obj/sim/helpers.a: build/obj/sim/members
+	@$(archive)
 
 $(SOURCES_mbedtls): | build/third_party/mbedtls/.fetched
 $(SOURCES_lwip): | build/third_party/lwip/.fetched
@@ -131,16 +134,17 @@ build/third_party/%/.fetched: third_party/sources.lock
 
 # ---- programs ----
 
-$(IMAGE): $(APP_x86_64) $(PLATFORM_x86_64) build/obj/x86_64/lib.a platform/x86_64/link.ld
+$(IMAGE): $(APP_x86_64) $(PLATFORM_x86_64) build/obj/x86_64/lib.a platform/x86_64/link.ld \
+    build/obj/x86_64/members
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_x86_64) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
 
 build/jeton.elf: $(IMAGE)
 	@strip --strip-all -o $@ $<; size $@
 
-build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a
+build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a build/obj/linux/members
 	@echo "LINK $@"; mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_linux) -o $@ $^ $(LDLIBS_linux)
+	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
 SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
 
