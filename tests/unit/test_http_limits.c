@@ -85,6 +85,27 @@ static void test_header_count_limit(void **state)
     check_header_count(HTTP_HEADERS_MAX + 1, "431");
 }
 
+/* The last header is found, and nothing is looked for beyond it. */
+static void test_lookup_among_most_headers(void **state)
+{
+    (void)state;
+    struct feed feed;
+    struct buffer buffer = buffer_over(big, sizeof(big));
+    buffer_append_string(&buffer, "GET / HTTP/1.1\r\n" H);
+    append_times(&buffer, "x: y\r\n", HTTP_HEADERS_MAX - 2);
+    buffer_append_string(&buffer, "last: z\r\n\r\n");
+    feed_start(&feed, false);
+    feed_pieces(&feed, big_view(&buffer), 100, 100);
+    assert_int_equal(feed.result, HTTP_PARSE_COMPLETE);
+    size_t count = 0;
+    assert_true(bytes_equal_string(http_request_header(&feed.parser.request, "last", NULL), "z"));
+    assert_null(http_request_header(&feed.parser.request, "none", &count).data);
+    assert_int_equal(count, 0);
+    (void)http_request_header(&feed.parser.request, "x", &count);
+    assert_int_equal(count, HTTP_HEADERS_MAX - 2);
+    feed_end(&feed);
+}
+
 static void check_extension_of(size_t first, size_t second, const char *outcome)
 {
     struct buffer buffer = buffer_over(big, sizeof(big));
@@ -257,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head_limit),
         cmocka_unit_test(test_header_count_limit),
+        cmocka_unit_test(test_lookup_among_most_headers),
         cmocka_unit_test(test_extension_limit),
         cmocka_unit_test(test_trailer_limit),
         cmocka_unit_test(test_largest_body_by_length),

@@ -36,6 +36,9 @@ static const struct http_case good[] = {
     {"TRACE / HTTP/1.1\r\n" H "\r\n", "OTHER / 1.1 keep"},
     {"get / HTTP/1.1\r\n" H "\r\n", "OTHER / 1.1 keep"},
     {"M-SEARCH!#$%&'*+.^_`|~9 / HTTP/1.1\r\n" H "\r\n", "OTHER / 1.1 keep"},
+    {"azAZ09 /azAZ09-._~!$&'()*+,;=:@%aF%09 HTTP/1.1\r\nHost: azAZ09-._~[]:%!$&'()*+,;=\r\nazAZ09: "
+     "\x80\xff\r\n\r\n",
+     "OTHER /azAZ09-._~!$&'()*+,;=:@%aF%09 1.1 keep"},
     {"OPTIONS * HTTP/1.1\r\n" H "\r\n", "OPTIONS * 1.1 keep"},
     {"OPTIONS https://a HTTP/1.1\r\n" H "\r\n", "OPTIONS * 1.1 keep"},
     {"OPTIONS /a HTTP/1.1\r\n" H "\r\n", "OPTIONS /a 1.1 keep"},
