@@ -193,14 +193,9 @@ void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes)
     memset(frame + end, 0, frame_total_bytes(payload_bytes, program_bytes) - end);
 }
 
-bool frame_is_whole(const uint8_t *frame, size_t payload_bytes, size_t program_bytes)
+bool frame_is_whole(const uint8_t *frame, size_t payload_bytes)
 {
     size_t end = unpadded_bytes(payload_bytes);
-    size_t total = frame_total_bytes(payload_bytes, program_bytes);
-    for (size_t i = end; i < total; i++) {
-        if (frame[i] != 0)
-            return false;
-    }
     return get_le32(frame + end - FRAME_CRC_BYTES) == frame_crc(0, bytes_of(frame, end - FRAME_CRC_BYTES));
 }
 

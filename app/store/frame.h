@@ -63,8 +63,8 @@ size_t frame_total_bytes(size_t payload_bytes, size_t program_bytes);
 /* Add the CRC and the padding behind header, payload and tag. */
 void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes);
 
-/* Do the CRC and the padding fit what is there? `frame` holds frame_total_bytes(). */
-bool frame_is_whole(const uint8_t *frame, size_t payload_bytes, size_t program_bytes);
+/* Does the CRC fit? Nobody reads the padding behind it. */
+bool frame_is_whole(const uint8_t *frame, size_t payload_bytes);
 
 /* The tag of a frame: the next frame names it. */
 const uint8_t *frame_tag(const uint8_t *frame, size_t payload_bytes);

@@ -60,6 +60,7 @@ static const char secret_magic[16] = {'J', 'E', 'T', 'O', 'N', ' ', 'S', 'E',
 static struct {
     uint8_t body[BODY_BYTES];
     bool is_valid[2];
+    bool is_unreadable; /* a copy */
     uint8_t secret[KEY_BYTES];
     bool has_secret[2];
 } header;
@@ -133,8 +134,10 @@ static enum status read_copies(void)
 {
     uint8_t first[BODY_OFFSET + BODY_BYTES];
     for (uint32_t i = 0; i < 2; i++) {
-        if (device_read(block_offset(BLOCK_HEADER_0 + i), first, sizeof(first)) != STATUS_OK)
+        if (device_read(block_offset(BLOCK_HEADER_0 + i), first, sizeof(first)) != STATUS_OK) {
+            header.is_unreadable = true;
             continue; /* the other copy may do */
+        }
         const uint8_t *body = first + BODY_OFFSET;
         if (memcmp(first, header_magic, sizeof(header_magic)) != 0 ||
             get_le32(body + AT_CRC) != body_crc(body))
@@ -390,7 +393,11 @@ enum status header_open(struct bytes device_secret, bool *needs_repair)
     enum status status = read_copies();
     if (status != STATUS_OK)
         return status;
-    if (!header.is_valid[0] && !header.is_valid[1])
+    bool is_missing = !header.is_valid[0] && !header.is_valid[1];
+    if (is_missing && header.is_unreadable)
+        return store_refuse(STATUS_IO, "the flash %s cannot be read: check or replace it",
+                            store_state.geometry.name);
+    if (is_missing)
         return format(device_secret);
     read_secrets();
     status = adopt_geometry();

@@ -21,7 +21,8 @@ static struct {
         uint32_t position;
     } rotten[ROTTEN_MAX];
     uint32_t rotten_count;
-    bool read_failed;
+    bool unreadable[STORE_SEGMENTS_MAX];
+    uint32_t last_unreadable; /* NO_POSITION: none */
 } scan;
 
 static size_t program_bytes(void)
@@ -79,7 +80,8 @@ static void scan_first_headers(void)
     for (uint32_t p = 0; p < store_state.segment_count; p++) {
         struct segment *segment = &store_state.segments[p];
         if (device_read(ring_offset(p), bytes, header_units_bytes()) != STATUS_OK) {
-            scan.read_failed = true;
+            scan.unreadable[p] = true;
+            scan.last_unreadable = p;
             continue; /* matters only where the chain needs it */
         }
         if (frame_decode_header(bytes, &header) == STATUS_OK) {
@@ -124,8 +126,7 @@ static enum status find_confirmation(uint64_t at, uint64_t end, uint64_t sequenc
         bytes = device_view(at, total, end);
         if (bytes == NULL)
             return refuse_unreadable(at);
-        *confirmed = frame_is_whole(bytes, header.payload_bytes, program_bytes()) &&
-                     header.durable_through >= sequence;
+        *confirmed = frame_is_whole(bytes, header.payload_bytes) && header.durable_through >= sequence;
     }
     return STATUS_OK;
 }
@@ -173,7 +174,7 @@ static enum status read_structure(uint64_t at, uint64_t end, uint32_t number, st
     bytes = device_view(at, total, end);
     if (bytes == NULL)
         return refuse_unreadable(at);
-    if (!frame_is_whole(bytes, header->payload_bytes, program_bytes()))
+    if (!frame_is_whole(bytes, header->payload_bytes))
         return STATUS_NOT_FOUND;
     if (scan.has_last && (header->sequence != scan.last.sequence + 1 ||
                           memcmp(header->previous_tag, scan.last_tag, FRAME_TAG_BYTES) != 0))
@@ -248,6 +249,18 @@ static enum status check_rotten(void)
                                   ring_offset(scan.rotten[i].position));
     }
     return STATUS_OK;
+}
+
+/* A first header that cannot be read: the log may go on there, unseen, if it is the next place to write. A log without
+ * a head may be anywhere. */
+static enum status check_unreadable(void)
+{
+    if (scan.last_unreadable == NO_POSITION)
+        return STATUS_OK;
+    uint32_t next = ring_next(store_state.head);
+    if (store_state.head == NO_POSITION)
+        return refuse_unreadable(ring_offset(scan.last_unreadable));
+    return scan.unreadable[next] ? refuse_unreadable(ring_offset(next)) : STATUS_OK;
 }
 
 /* ---- pass 3: replay ---- */
@@ -370,7 +383,7 @@ static enum status find_tail(void)
         }
     }
     return store_refuse(
-        scan.read_failed ? STATUS_IO : STATUS_DAMAGED,
+        STATUS_DAMAGED,
         "the oldest segment (%u) of the log on this flash is missing: restore a copy of the flash, or "
         "erase it and lose all tokens",
         (unsigned)scan.last.oldest_segment);
@@ -401,8 +414,11 @@ enum status replay_log(void)
     store_state.head = NO_POSITION;
     store_state.tail = NO_POSITION;
     store_state.prepared = NO_POSITION;
+    scan.last_unreadable = NO_POSITION;
     scan_first_headers();
     enum status status = find_end();
+    if (status == STATUS_OK)
+        status = check_unreadable();
     if (status == STATUS_OK)
         status = check_rotten();
     if (status != STATUS_OK)
@@ -411,6 +427,8 @@ enum status replay_log(void)
         status = replay_all();
     else
         memcpy(store_state.chain.tag, store_state.device_id, FRAME_TAG_BYTES);
+    if (status == STATUS_DAMAGED && scan.last_unreadable != NO_POSITION)
+        status = refuse_unreadable(ring_offset(scan.last_unreadable));
     bytes_wipe(store_state.plain, sizeof(store_state.plain));
     store_state.chain.durable_sequence = store_state.chain.sequence;
     store_state.newest_record = store_state.chain.record_count;

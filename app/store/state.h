@@ -80,6 +80,7 @@ struct store_state {
     uint8_t device_id[16];
     uint8_t device_key[KEY_BYTES];
     struct aead_key frame_key;
+    bool has_keys;
     uint8_t nonce_salt[8]; /* drawn at each open: a counter alone could repeat after a cut */
     uint32_t nonce_count;
     struct store_owner owner;

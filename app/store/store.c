@@ -82,6 +82,7 @@ static void start_keys(void)
     store_derive_key("jeton store 1: frames", key);
     aead_key_init(&store_state.frame_key, key);
     bytes_wipe(key, sizeof(key));
+    store_state.has_keys = true;
     crypto_random(store_state.nonce_salt, sizeof(store_state.nonce_salt));
 }
 
@@ -98,12 +99,19 @@ static enum status settle(bool needs_repair)
     return STATUS_OK;
 }
 
+static void drop_keys(void)
+{
+    if (store_state.has_keys)
+        aead_key_wipe(&store_state.frame_key);
+    bytes_wipe(store_state.device_key, sizeof(store_state.device_key));
+    store_state.has_keys = false;
+}
+
 enum status store_open(const struct store_options *options, bool *formatted)
 {
     bool needs_repair = false;
-    if (store_state.phase == PHASE_OPEN || store_state.phase == PHASE_READ_ONLY)
-        aead_key_wipe(&store_state.frame_key);
-    bytes_wipe(&store_state, sizeof(store_state));
+    drop_keys();
+    memset(&store_state, 0, sizeof(store_state));
     store_state.owner = options->owner;
     enum status status = open_device();
     if (status == STATUS_OK)
@@ -117,6 +125,7 @@ enum status store_open(const struct store_options *options, bool *formatted)
         status = settle(needs_repair);
     header_forget();
     if (status != STATUS_OK) {
+        drop_keys();
         store_state.phase = PHASE_CLOSED;
         return status;
     }

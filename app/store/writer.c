@@ -25,9 +25,8 @@ uint32_t writer_issue_reserve(void)
  * cannot come near it: issuing stops when compaction no longer finds enough dead ones (see compact.c). */
 uint64_t writer_capacity_bytes(void)
 {
-    uint32_t kept =
-        writer_issue_reserve() +
-        store_state.stats.bad_block_count * store_state.geometry.block_bytes / store_state.segment_bytes;
+    uint32_t kept = writer_issue_reserve() + store_state.stats.bad_block_count *
+                                                 store_state.geometry.block_bytes / store_state.segment_bytes;
     if (kept >= store_state.segment_count)
         return 0;
     return (uint64_t)(store_state.segment_count - kept) * store_state.segment_bytes / 100 * 98;

@@ -208,6 +208,11 @@ void checker_note(uint32_t id)
         checker.entries = id + 1;
 }
 
+void checker_undo(size_t count)
+{
+    checker.noted -= count;
+}
+
 void checker_acknowledge(void)
 {
     checker.acknowledged = checker.noted;

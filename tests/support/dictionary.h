@@ -44,6 +44,8 @@ uint64_t dictionary_relocations(void);
 void checker_start(void);
 /* After each accepted call above: the entry's state belongs to store position store_newest(). */
 void checker_note(uint32_t id);
+/* Take the newest notes back. */
+void checker_undo(size_t count);
 /* Everything up to the newest note is durable by the store's word. */
 void checker_acknowledge(void);
 /* Is the table what it must be: acknowledged, plus a first part of what was not? Entries past their end count as gone.
