@@ -118,6 +118,11 @@ rewrite = mkdir -p $(@D); new=$@.$$$$; printf '%s\n' '$(subst ','\'',$1)' >$$new
 
 $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))
 
+# The description of the API goes into the image without its indentation (no string in it spans lines).
+build/openapi.json: app/api/openapi.json
+	@mkdir -p $(@D); sed 's/^ *//' $< | tr -d '\n' >$@
+$(foreach target,$(TARGETS),build/obj/$(target)/app/api/openapi.o): build/openapi.json
+
 build/obj/sim/app.a: $(filter-out %/app/main.o,$(APP_sim))
 build/obj/sim/platform.a: $(PLATFORM_sim)
 build/obj/sim/helpers.a: $(call objects,sim,$(TEST_HELPERS))

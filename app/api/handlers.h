@@ -58,6 +58,9 @@ void verify(struct exchange *exchange);
 /* metrics.c */
 void metrics(struct exchange *exchange);
 
+/* openapi.c */
+void openapi(struct exchange *exchange);
+
 /* health.c */
 void health_alive(struct exchange *exchange);
 void health_ready(struct exchange *exchange);

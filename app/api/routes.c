@@ -43,6 +43,7 @@ static const struct route routes[] = {
     {HTTP_GET, "/.well-known/jwks.json", NEEDS_NOTHING, json_web_key_set},
     {HTTP_GET, "/verify", NEEDS_NOTHING, verify},
 
+    {HTTP_GET, "/openapi.json", NEEDS_NOTHING, openapi},
     {HTTP_GET, "/metrics", NEEDS_VIEW, metrics},
     {HTTP_GET, "/health/alive", NEEDS_NOTHING, health_alive},
     {HTTP_GET, "/health/ready", NEEDS_NOTHING, health_ready},
