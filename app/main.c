@@ -67,27 +67,32 @@ static enum status take_memory(struct service_options *service)
     return STATUS_OK;
 }
 
-/* A first boot's root credential: durable before it is shown, shown once, on the console only. */
+static void print_root(const struct service_root *root)
+{
+    char line[256];
+    struct buffer out = buffer_over(line, sizeof(line));
+    buffer_append_string(&out, "jeton: root client_id=");
+    buffer_append_string(&out, root->client_id);
+    buffer_append_string(&out, " client_secret=");
+    buffer_append_string(&out, root->client_secret);
+    buffer_append_string(&out, " tenant=");
+    encode_uuid(&out, &root->tenant);
+    buffer_append_string(&out, "\n");
+    platform_console_write(buffer_view(&out));
+    bytes_wipe(line, sizeof(line));
+}
+
+/* A first boot's root credential, shown once, on the console only. It is shown before it is durable: a power cut between
+ * the two makes the next boot a first boot again, with another credential; the other way round it would be lost. */
 static enum status show_root(void)
 {
     struct service_root root;
-    char line[256];
-    struct buffer out = buffer_over(line, sizeof(line));
     enum status status = service_create_root(&root);
-    if (status == STATUS_OK)
-        status = store_flush(service_now_s());
     if (status == STATUS_OK) {
-        buffer_append_string(&out, "jeton: root client_id=");
-        buffer_append_string(&out, root.client_id);
-        buffer_append_string(&out, " client_secret=");
-        buffer_append_string(&out, root.client_secret);
-        buffer_append_string(&out, " tenant=");
-        encode_uuid(&out, &root.tenant);
-        buffer_append_string(&out, "\n");
-        platform_console_write(buffer_view(&out));
+        print_root(&root);
+        status = store_flush(service_now_s());
     }
     bytes_wipe(&root, sizeof(root));
-    bytes_wipe(line, sizeof(line));
     return status;
 }
 
