@@ -92,7 +92,7 @@ static struct bytes next_number(struct bytes text, size_t offset)
     return bytes_slice(text, offset, end - offset);
 }
 
-/* The tree is walked in the order of the text, so that the numbers of both meet. */
+/* The tree is walked in the order of the text, so that the numbers of both meet. cJSON itself only skipped them. */
 static enum status finish_number(struct reading *reading, cJSON *number)
 {
     struct bytes token = next_number(reading->text, reading->offset);

@@ -5,4 +5,4 @@ SOURCES_cjson := build/third_party/cjson/cJSON.c
 INCLUDES_cjson := -isystem build/third_party/cjson
 
 FLAGS_cjson := -DCJSON_NESTING_LIMIT=64 -Dmalloc=cjson_no_malloc -Dfree=cjson_no_free -Drealloc=cjson_no_realloc \
-    -Wno-float-conversion
+    -Dstrtod=cjson_skip_number -Wno-float-conversion
