@@ -274,6 +274,41 @@ def bounded(suite, rig):
     suite.equal("served after it", len(open_until_refused(rig, "10.77.0.1", 5)), 5)
 
 
+def checksum(data):
+    """RFC 1071, of an even number of bytes."""
+    total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (~total & 0xFFFF).to_bytes(2, "big")
+
+
+def forged_syn(source, port):
+    """An IPv4 packet that asks for a connection in a stranger's name."""
+    there = socket.inet_aton(ADDRESS[0])
+    segment = port.to_bytes(2, "big") + (443).to_bytes(2, "big") + os.urandom(4) + bytes(4) + b"\x50\x02\xff\xff"
+    pseudo = source + there + b"\0\6\0\x14"
+    segment += checksum(pseudo + segment + bytes(4)) + bytes(2)
+    return b"\x45\0\0\x28" + os.urandom(2) + b"\0\0\x40\6\0\0" + source + there + segment
+
+
+def syn_flood(suite, rig):
+    """Requests to connect that nobody stands behind keep nobody out."""
+    raw = within(rig.namespace, socket.socket, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    served = 0
+    for i in range(40):
+        for j in range(50):
+            source = bytes([10, 77, 0, 20 + j]) if i % 2 else bytes([198, 51, 100, j])
+            raw.sendto(forged_syn(source, 1024 + i * 50 + j), ADDRESS)
+        try:
+            with Tls(rig) as tls:
+                tls.send(GET)
+                served += tls.response()[0] == 200
+        except OSError:
+            pass
+    raw.close()
+    suite.check("served during 2,000 forged SYNs", served >= 38, served)
+
+
 def main():
     suite = Suite()
     with Rig(platform="linux", options=["--option", "log=debug"]) as rig:
@@ -283,6 +318,7 @@ def main():
         suite.run("methods and versions", methods_and_versions, rig)
         suite.run("refusals", refusals, rig)
         suite.run("slow reader", slow_reader, rig)
+        suite.run("SYN flood", syn_flood, rig)
         suite.run("request time", request_time, rig)
         suite.run("memory returns", memory_returns, rig)
     with Rig(platform="linux", memory_mib=16) as rig:

@@ -8,6 +8,7 @@
 #ifndef JETON_LWIP_HOOKS_H
 #define JETON_LWIP_HOOKS_H
 
+#include "lwip/err.h"
 #include "lwip/ip_addr.h"
 
 /* RFC 6528: the initial sequence number of a connection. Defined by app/net. */
@@ -15,6 +16,14 @@ u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
                    u16_t remote_port);
 
 #define LWIP_HOOK_TCP_ISN link_tcp_isn
+
+/* Looks at each segment before TCP does; a status other than ERR_OK drops it. Defined by app/net. */
+struct tcp_pcb;
+struct tcp_hdr;
+err_t socket_on_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header);
+
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, option_size, part_1_size, part_2, segment) \
+    socket_on_segment(pcb, header)
 
 #undef IPH_ID_SET
 #define IPH_ID_SET(header, counted) ((header)->_id = (u16_t)((void)(counted), link_random_u32()))
