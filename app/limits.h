@@ -67,7 +67,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define API_PROBLEMS_MAX          100   /* told at once; more stay untold */
 #define API_JWT_MAX_BYTES         2048
 #define API_CREDENTIAL_MAX_BYTES  512 /* client_id and client_secret in an OAuth body */
-#define API_ROUTES_MAX            64 /* the last index stands for no route */
+#define API_ROUTES_MAX            64  /* the last index stands for no route */
 #define API_METRIC_SOURCES_MAX    4
 #define API_URL_MAX_BYTES         320
 #define API_TOKEN_DAYS_MAX        365
@@ -157,8 +157,8 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
 #define SERVER_ADDRESS_BUCKETS       1024 /* lists that connections are found in by address */
 #define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
 #define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
-#define SERVER_BACKLOG               255 /* half-open; lwIP counts them in 8 bits */
-#define SERVER_HANDSHAKES_PER_TURN   2 /* each is milliseconds; others' requests go first */
+#define SERVER_BACKLOG               255  /* half-open; lwIP counts them in 8 bits */
+#define SERVER_HANDSHAKES_PER_TURN   2    /* each is milliseconds; others' requests go first */
 static_assert(INTAKE_MAX_BYTES >= HTTP_HEAD_MAX_BYTES + 6 * HTTP_BODY_MAX_BYTES +
                                       HTTP_CHUNK_EXTENSION_MAX_BYTES + HTTP_TRAILER_MAX_BYTES,
               "the longest way to say the largest request");
