@@ -151,6 +151,14 @@ build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a build/ob
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
+# The offline reader of a flash image: no more of the app than the frame codec and the primitives.
+FLASHDUMP := $(patsubst %,build/obj/linux/%.o,tests/tools/flashdump tests/tools/flashdump_image app/crypto/crypto \
+    app/store/frame) $(filter build/obj/linux/app/base/%,$(APP_linux))
+
+build/flashdump: $(FLASHDUMP) build/obj/linux/lib.a
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
+
 SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
 
 build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
@@ -183,6 +191,11 @@ test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test
 	@$(MAKE) image linux tests
 	@tests/run
+
+powercut: ## cut the power in more than a million ways, and check every promise after each
+	@tests/setup test
+	@$(MAKE) build/sim/powercut
+	@build/sim/powercut --long
 
 lint: ## the tree's rules, sizes, format and analysers
 	@tests/setup test
