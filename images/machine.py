@@ -30,7 +30,7 @@ IMAGE = os.path.join(ROOT, "build", "jeton.elf")
 PROGRAM = os.path.join(ROOT, "build", "linux", "jeton")
 BIOS_FOLDERS = ("/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu", "/usr/share/qemu-efi")
 PFLASH_BYTES = 8 << 20  # both units together, firmware included
-DISK_BYTES = 64 << 20
+DISK_MIB = 16  # of a new virtio disk, where nothing else is asked for
 READY = re.compile(r"^jeton: ready url=https://([0-9.]+):(\d+) fingerprint=sha256:([0-9a-f]{64})\s*$", re.M)
 ROOT_TOKEN = re.compile(r"^jeton: root client_id=([0-9a-f]{32}) client_secret=([0-9a-f]{36}) "
                         r"tenant=([0-9a-f-]{36})\s*$", re.M)
@@ -120,7 +120,7 @@ def find_bios():
     raise BootError(f"bios-256k.bin is in none of {', '.join(BIOS_FOLDERS)}: install the package seabios")
 
 
-def make_flash(state, disk):
+def make_flash(state, disk, disk_mib=DISK_MIB):
     """The flash file of this state; a new one is blank: all ones for pflash, a hole for a disk."""
     path = state_path(state, "pflash.img" if disk == "pflash" else "disk.img")
     if os.path.exists(path):
@@ -130,7 +130,7 @@ def make_flash(state, disk):
         if disk == "pflash":
             file.write(b"\xff" * (PFLASH_BYTES - os.path.getsize(find_bios())))
         else:
-            file.truncate(DISK_BYTES)
+            file.truncate(disk_mib << 20)
     os.chmod(temporary, 0o600)
     os.replace(temporary, path)
     return path
@@ -207,7 +207,7 @@ def random_ports():
 
 def boot_qemu(settings, state, ports, own_life):
     """Start QEMU on the first of `ports` that works; (process, flash file, url, fingerprint)."""
-    flash = make_flash(state, settings["disk"])
+    flash = make_flash(state, settings["disk"], settings.get("disk_mib") or DISK_MIB)
     for port in ports:
         console = new_console(state)
         os.close(os.open(state_path(state, "monitor.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
