@@ -147,7 +147,7 @@ static struct reply handle(const struct http_request *request, uint16_t refused_
     return (struct reply){answer.response.status, (const char *)answer_memory, body.size, &answer.response};
 }
 
-static struct reply parse_and_handle(const char *text, size_t size)
+bool send_maybe(const char *text, size_t size, struct reply *reply)
 {
     static uint8_t memory[HTTP_HEAD_MAX_BYTES + HTTP_BODY_MAX_BYTES + 4096];
     static struct http_parser parser;
@@ -155,8 +155,17 @@ static struct reply parse_and_handle(const char *text, size_t size)
     memcpy(memory, text, size);
     http_parser_reset(&parser);
     enum http_parse parse = http_request_parse(&parser, memory, size);
-    assert_int_not_equal(parse, HTTP_PARSE_MORE);
-    return handle(&parser.request, parse == HTTP_PARSE_REFUSED ? parser.refused_status : 0);
+    if (parse != HTTP_PARSE_MORE) {
+        *reply = handle(&parser.request, parse == HTTP_PARSE_REFUSED ? parser.refused_status : 0);
+    }
+    return parse != HTTP_PARSE_MORE;
+}
+
+static struct reply parse_and_handle(const char *text, size_t size)
+{
+    struct reply reply = {0};
+    assert_true(send_maybe(text, size, &reply));
+    return reply;
 }
 
 struct reply send_raw(const char *head)

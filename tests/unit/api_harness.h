@@ -64,6 +64,9 @@ struct reply send_request(const struct send *send);
 /* Through api_handle as the parser refused it. */
 struct reply send_raw(const char *head);
 
+/* The same for any bytes; false when they are no whole request yet. */
+bool send_maybe(const char *text, size_t size, struct reply *reply);
+
 /* A response header's value, NULL when absent. */
 const char *reply_header(const struct reply *reply, const char *name);
 
