@@ -171,7 +171,7 @@ build/sim/%: build/obj/sim/tests/sim/%.o build/obj/sim/app/main.o $(SIM_ARCHIVES
 
 # ---- what one can ask for ----
 
-.PHONY: help run image linux tests test lint bench fuzz clean FORCE
+.PHONY: help run image linux tests test powercut lint bench fuzz clean FORCE
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -185,7 +185,7 @@ run: ## install what is missing, build, boot under QEMU, and say how to talk to 
 	@$(MAKE) image
 	@images/run
 
-tests: $(TESTS) ## build the test programs only
+tests: $(TESTS) build/flashdump ## build the test programs only
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test
