@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "service/outcome.h"
 #include "service/state.h"
 #include "token/words.h"
 
@@ -89,9 +90,14 @@ static enum status apply_user_deleted(const struct store_record *record)
 
 /* ---- one token ---- */
 
-/* Replay: a relocated copy of a token that is in the table replaces it. */
+/* Replay: a relocated copy of a token that is in the table replaces it. Ids only grow, so one above all that came before
+ * is new, and needs no search: that is nearly every token of a log that was not compacted yet. */
 static void drop_older_copy(const struct uuid *id)
 {
+    if (uuid_compare(id, &service.newest_token) > 0) {
+        service.newest_token = *id;
+        return;
+    }
     uint32_t ref = tokens_find_id(&service.tables, id);
     if (ref != 0) {
         tokens_drop(&service.tables, ref);
@@ -117,6 +123,7 @@ static enum status apply_token(const struct store_record *record)
         return status;
     }
     struct tables *tables = &service.tables;
+    tokens_prefetch(tables, &entry.token.id, entry.token.key);
     drop_older_copy(&entry.token.id);
     if (!tokens_have_room(tables, POOL_ESSENTIAL, entry.text.size)) {
         sweep_all(record->written_s); /* replay: tokens that had left the table when this one came */
@@ -340,6 +347,8 @@ enum status apply_record(const struct store_record *record)
         return apply_note(record);
     case RECORD_USER_DELETED:
         return apply_user_deleted(record);
+    case RECORD_OUTCOME:
+        return outcomes_apply(record);
     default:
         return STATUS_DAMAGED;
     }

@@ -48,7 +48,7 @@ static enum consume_result judge(const struct caller *caller, const struct consu
     return right ? CONSUME_OK : CONSUME_MISMATCH;
 }
 
-static enum status spend(uint32_t ref, const struct plan *plan)
+static enum status write_consumed(uint32_t ref, const struct plan *plan)
 {
     struct buffer *text = journal_text();
     plan_append(plan, text);
@@ -59,6 +59,14 @@ static enum status spend(uint32_t ref, const struct plan *plan)
     };
     record_put_change(journal_payload(), &record);
     return journal(STORE_ESSENTIAL, RECORD_CONSUMED);
+}
+
+/* Consuming comes before remembering the key. */
+static enum status spend(uint32_t ref, const struct plan *plan)
+{
+    static const struct plan no_key;
+    enum status status = write_consumed(ref, plan);
+    return status == STATUS_FULL && plan->has_key ? write_consumed(ref, &no_key) : status;
 }
 
 enum status service_consume(const struct caller *caller, const struct consume_input *input,

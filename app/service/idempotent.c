@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "service/outcome.h"
 #include "service/state.h"
 #include "token/words.h"
 
@@ -15,12 +16,11 @@ static void memo_id(const struct plan *plan, uint8_t id[16])
     memcpy(id, mac, 16);
 }
 
-enum status plan_make(const struct caller *caller, const struct idempotency *idempotency, enum memo_what what,
-                      struct plan *plan)
+bool plan_identify(const struct caller *caller, const struct idempotency *idempotency, struct plan *plan)
 {
     *plan = (struct plan){0};
     if (idempotency == NULL || idempotency->key.data == NULL) {
-        return STATUS_OK;
+        return false;
     }
     plan->has_key = true;
     assert(idempotency->key.size <= IDEMPOTENCY_KEY_MAX_BYTES);
@@ -28,15 +28,25 @@ enum status plan_make(const struct caller *caller, const struct idempotency *ide
     if (caller != NULL) {
         plan->principal = caller->principal;
     }
-    struct memo memo = {.what = what, .at_s = clock_bound_s()};
-    memo_id(plan, memo.id);
-    memcpy(memo.digest, idempotency->payload_digest, sizeof memo.digest);
-    plan->memo = memo;
-    struct memo found;
-    if (!memos_find(&service.tables, memo.id, memo.at_s, &found)) {
+    plan->memo.at_s = clock_bound_s();
+    memo_id(plan, plan->memo.id);
+    memcpy(plan->memo.digest, idempotency->payload_digest, sizeof plan->memo.digest);
+    return true;
+}
+
+enum status plan_make(const struct caller *caller, const struct idempotency *idempotency, enum memo_what what,
+                      struct plan *plan)
+{
+    if (!plan_identify(caller, idempotency, plan)) {
         return STATUS_OK;
     }
-    if (found.what != what || memcmp(found.digest, memo.digest, sizeof memo.digest) != 0) {
+    const struct memo *memo = &plan->memo;
+    struct memo found;
+    plan->memo.what = what;
+    if (!memos_find(&service.tables, memo->id, memo->at_s, &found)) {
+        return outcomes_have(memo->id, memo->at_s) ? STATUS_CONFLICT : STATUS_OK;
+    }
+    if (found.what != what || memcmp(found.digest, memo->digest, sizeof memo->digest) != 0) {
         return STATUS_CONFLICT;
     }
     plan->repeat = true;

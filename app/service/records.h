@@ -24,6 +24,7 @@ enum record_type {
     RECORD_REVOKED_MANY = 9,  /* delta of many tokens, and full for its note */
     RECORD_NOTE = 10,         /* full */
     RECORD_USER_DELETED = 11, /* delta */
+    RECORD_OUTCOME = 12,      /* full */
     RECORD_TYPE_END
 };
 

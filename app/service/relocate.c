@@ -4,6 +4,7 @@
  *
  * Its own buffers: compaction may run between a verb's records.
  */
+#include "service/outcome.h"
 #include "service/state.h"
 
 static uint8_t payload_bytes[STORE_RECORD_MAX_BYTES];
@@ -79,6 +80,8 @@ enum status relocate_record(const struct store_record *record)
     case RECORD_REVOKED_MANY:
     case RECORD_NOTE:
         return notes_relocate(record, &payload);
+    case RECORD_OUTCOME:
+        return outcomes_relocate(record, &payload);
     default:
         return STATUS_OK;
     }

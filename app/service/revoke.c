@@ -7,8 +7,13 @@
 
 #define BULK_OWN_TEXT_MAX 16 /* tokens that each keep who and why themselves; more share a note */
 
+/* Who and why make the token's full record larger. A store that has no room for issuing has none for that either: it
+ * revokes without them, and the answer shows that nothing was kept. */
 static void append_reason(struct buffer *text, const struct caller *caller, struct bytes reason)
 {
+    if (!store_has_room(STORE_ISSUE, TOKEN_REASON_MAX_BYTES + USER_EMAIL_MAX_BYTES)) {
+        return;
+    }
     uint8_t name_bytes[USER_EMAIL_MAX_BYTES + UUID_TEXT_BYTES];
     struct buffer name = buffer_over(name_bytes, sizeof name_bytes);
     append_caller_name(&name, caller);

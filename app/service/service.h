@@ -170,6 +170,37 @@ enum status service_consume(const struct caller *caller, const struct consume_in
                             const struct idempotency *idempotency, enum consume_result *result,
                             struct token_view *token) MUST_USE;
 
+/* ---- commands that go upstream (the gateway) ---- */
+
+enum outcome_state {
+    OUTCOME_NONE,      /* no key, or a new one: service_begin_outcome may follow */
+    OUTCOME_UNDER_WAY, /* the first request of this key has no answer yet */
+    OUTCOME_UNKNOWN,   /* it went upstream, and power went, or the answer could not be kept, before it was written */
+    OUTCOME_KNOWN
+};
+struct outcome {
+    uint16_t status;
+    struct bytes content_type; /* at most OUTCOME_TYPE_MAX_BYTES; a found one lives until the next writing verb */
+    struct bytes body;         /* at most OUTCOME_BODY_MAX_BYTES */
+};
+/* What the key stands for. STATUS_CONFLICT: for something else, or this command with another payload. */
+enum status service_find_outcome(const struct caller *caller, const struct idempotency *idempotency,
+                                 enum outcome_state *state, struct outcome *outcome) MUST_USE;
+
+struct outcome_begin {
+    enum consume_result consumed; /* nothing was begun unless CONSUME_OK */
+    struct token_view token;      /* the one consumed */
+    uint32_t number;              /* for service_end_outcome; 0: there is no key, nothing is kept */
+};
+/* Consume the action token (`input` NULL: the caller is exempt) and remember the key, whose state was OUTCOME_NONE.
+ * The command may go upstream once this is durable. STATUS_FULL before anything is done: no room to keep an outcome. */
+enum status service_begin_outcome(const struct caller *caller, const struct consume_input *input,
+                                  const struct idempotency *idempotency,
+                                  struct outcome_begin *begin) MUST_USE;
+
+/* Keep what came of it. After a failure the outcome stays unknown: answer so. */
+enum status service_end_outcome(uint32_t number, const struct outcome *outcome) MUST_USE;
+
 /* ---- JWTs for resource servers ---- */
 
 /* "https://<host_name>"; lives for good. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "service/outcome.h"
 #include "service/state.h"
 
 struct service_state service;
@@ -33,6 +34,7 @@ static void start_anew(const struct service_options *options)
     tables_init(&service.tables, options->table_memory, options->table_bytes);
     settings_start();
     notes_start();
+    outcomes_start();
     ids_start();
     clock_start(0);
 }

@@ -28,9 +28,9 @@ struct service_keys {
 struct service_state {
     struct tables tables;
     struct service_keys keys;
-    uint32_t root_ref; /* the root token; 0 before the first boot is done */
+    struct uuid newest_token; /* the greatest id of a token seen */
+    uint32_t root_ref;        /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
-    bool replaying;
     bool memory_too_small; /* a replayed record found no room */
 };
 extern struct service_state service;
@@ -84,6 +84,8 @@ struct plan {
     struct uuid principal;
     struct bytes key;
 };
+/* The memo that the key stands for; false when there is no key. */
+bool plan_identify(const struct caller *caller, const struct idempotency *idempotency, struct plan *plan);
 /* Look the key up. STATUS_CONFLICT: used for something else. */
 enum status plan_make(const struct caller *caller, const struct idempotency *idempotency, enum memo_what what,
                       struct plan *plan) MUST_USE;
@@ -124,6 +126,7 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 void upkeep_start(void);
 void touch(uint32_t ref);
 void sweep_all(int64_t now_s); /* drop every token that may be forgotten */
+void sweep_for_room(void);     /* the same now, at most once a second: the table is full */
 
 /* ---- views (views.c) ---- */
 

@@ -5,6 +5,7 @@
  * minute at most. When the ring is full the time is exact in RAM only.
  */
 #include "platform/platform.h"
+#include "service/outcome.h"
 #include "service/state.h"
 
 #define NS_PER_US         1000u
@@ -19,6 +20,7 @@ static size_t ring_first;
 static size_t ring_count;
 static uint32_t sweep_ref; /* next slot to look at; 0: no sweep is going on */
 static int64_t next_sweep_s;
+static int64_t swept_for_room_s;
 static uint8_t edit_bytes[TOKEN_TEXT_MAX_BYTES];
 
 /* ---- last use ---- */
@@ -92,6 +94,7 @@ static void sweep_some(int64_t now_s)
             sweep_ref = 0;
             next_sweep_s = now_s + SERVICE_SWEEP_PERIOD_S;
             notes_collect(now_s);
+            outcomes_collect(now_s);
             return;
         }
         look_at(sweep_ref++, now_s);
@@ -105,8 +108,17 @@ void sweep_all(int64_t now_s)
     }
 }
 
+void sweep_for_room(void)
+{
+    if (clock_bound_s() != swept_for_room_s) {
+        swept_for_room_s = clock_bound_s();
+        sweep_all(swept_for_room_s);
+    }
+}
+
 void upkeep_start(void)
 {
+    swept_for_room_s = 0;
     ring_first = 0;
     ring_count = 0;
     sweep_ref = 0;

@@ -96,6 +96,12 @@ static uint32_t *key_bucket(const struct tables *tables, const uint8_t key[16])
     return &tables->key_buckets[hash_id(key) & tables->token_mask];
 }
 
+void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16])
+{
+    __builtin_prefetch(id_bucket(tables, id), 1);
+    __builtin_prefetch(key_bucket(tables, key), 1);
+}
+
 static void leave_id_chain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);

@@ -15,6 +15,9 @@ bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t
 /* A zeroed slot, in no list yet. 0: full. */
 uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
+/* Ask the processor for the places that tokens_link() will touch: at a million tokens it waits for little else. */
+void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16]);
+
 /* Enter a filled slot (id, key, family, owners, times) into the chains, its owner's list, and the counts. */
 void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s);
 

@@ -173,6 +173,73 @@ static void a_full_table_issues_no_more_but_revokes_and_consumes(void **state)
     assert_int_equal(token.state, TOKEN_REVOKED);
 }
 
+static void a_full_flash_issues_no_more_but_revokes_and_consumes_all_it_holds(void **state)
+{
+    (void)state;
+    rig_new_with(RIG_TABLE_BYTES, 16);
+    struct action_case c;
+    rig_action(&c);
+    struct consume_input input = rig_consume_input(&c);
+    struct token_view token;
+    struct token_view newest = {0};
+    char text[ACTION_TOKEN_TEXT_BYTES + 1];
+    enum status status = STATUS_OK;
+    uint32_t made = 0;
+    for (; status == STATUS_OK && made < 100000; made++) {
+        status = service_create_action(&c.user, &c.input, NULL, &token, text);
+        newest = status == STATUS_OK ? token : newest;
+        if (made % 8 == 0) {
+            rig_flush();
+            (void)store_step(service_now_s(), 2000);
+        }
+    }
+    assert_int_equal(status, STATUS_FULL);
+    assert_true(made > 1000);
+    assert_int_equal(rig_consume(&c, &input), CONSUME_OK);
+    for (uint32_t ref = c.token.ref + 1; ref <= newest.ref; ref++) {
+        bool already;
+        assert_int_equal(
+            service_revoke(&c.consumer, ref, rig_text("every one, with a reason"), &already, &token),
+            STATUS_OK);
+        assert_false(already);
+        if (ref % 8 == 0) {
+            rig_flush();
+        }
+    }
+    rig_flush();
+    rig_reboot();
+    assert_int_equal(service_find(0, TOKEN_ACTION, &c.token.id, &token), STATUS_OK);
+    c.consumer.tenant_ref = token.tenant_ref; /* relocation has moved it */
+    assert_int_equal(rig_consume(&c, &input), CONSUME_SPENT);
+    struct service_stats stats;
+    service_stats(&stats);
+    assert_int_equal(stats.tokens[TOKEN_ACTION][TOKEN_ACTIVE], 0);
+    assert_int_equal(stats.tokens[TOKEN_ACTION][TOKEN_REVOKED], made - 1);
+}
+
+/* Short-lived tokens of a whole day pass through a table that holds a fraction of them; so must their replay. */
+static void a_log_of_more_tokens_than_ever_lived_at_once_is_replayed(void **state)
+{
+    (void)state;
+    rig_new_with(TABLE_MEMORY_MIN_BYTES, 256);
+    struct action_case c;
+    struct token_view token;
+    char text[ACTION_TOKEN_TEXT_BYTES + 1];
+    rig_action(&c);
+    for (uint32_t i = 0; i < 12000; i++) {
+        assert_int_equal(service_create_action(&c.user, &c.input, NULL, &token, text), STATUS_OK);
+        if (i % 4 == 3) {
+            rig_advance_s(1);
+            rig_upkeep();
+            rig_flush();
+        }
+    }
+    rig_reboot();
+    struct token_view again;
+    assert_int_equal(service_find(0, TOKEN_ACTION, &token.id, &again), STATUS_OK);
+    assert_int_equal(again.state, TOKEN_ACTIVE);
+}
+
 static void settings_stay(void **state)
 {
     (void)state;
@@ -244,6 +311,8 @@ int main(void)
         TEST(last_use_is_exact_and_written_once_a_minute),
         TEST(expired_tokens_leave_the_table),
         TEST(a_full_table_issues_no_more_but_revokes_and_consumes),
+        TEST(a_full_flash_issues_no_more_but_revokes_and_consumes_all_it_holds),
+        TEST(a_log_of_more_tokens_than_ever_lived_at_once_is_replayed),
         TEST(settings_stay),
         TEST(a_machine_with_too_little_memory_says_so),
         TEST(every_kind_of_text_is_inspected_as_itself),
