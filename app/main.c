@@ -13,6 +13,7 @@
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
 #include "net/link.h"
+#include "net/metrics.h"
 #include "net/server.h"
 #include "net/tls.h"
 #include "platform/platform.h"
@@ -174,6 +175,7 @@ static enum status serve_at(uint32_t address)
         struct server_options options = {.heap = &main_heap, .port = SERVER_PORT};
         status = server_start(&options);
         server_is_up = status == STATUS_OK;
+        net_metrics_start(&main_heap);
     }
     if (status == STATUS_OK) {
         served_address = address;

@@ -101,9 +101,7 @@ static void write_value(struct buffer *out, uint64_t value)
     buffer_append_string(out, "\n");
 }
 
-/* A metric of one sample without labels. */
-static void write_metric(struct buffer *out, const char *name, const char *type, const char *help,
-                         uint64_t value)
+void metrics_write(struct buffer *out, const char *name, const char *type, const char *help, uint64_t value)
 {
     write_head(out, name, type, help);
     buffer_append_string(out, name);
@@ -207,36 +205,36 @@ static void write_tokens(struct buffer *out)
         buffer_append_string(out, "\"}");
         write_value(out, stats.tokens[i / 4][i % 4]);
     }
-    write_metric(out, "jeton_table_tokens", "gauge", "Tokens in the table.", stats.token_count);
-    write_metric(out, "jeton_table_tokens_max", "gauge", "Tokens that the table takes.",
-                 stats.token_capacity);
-    write_metric(out, "jeton_table_text_bytes", "gauge", "Names and other texts in the table.",
-                 stats.text_used_bytes);
-    write_metric(out, "jeton_table_text_max_bytes", "gauge", "Texts that the table takes.",
-                 stats.text_capacity_bytes);
-    write_metric(out, "jeton_collected_tokens_total", "counter", "Tokens dropped after their time.",
-                 stats.collected_count);
-    write_metric(out, "jeton_tenants", "gauge", "Tenants.", service_tenant_count());
-    write_metric(out, "jeton_users", "gauge", "Users.", service_user_count());
+    metrics_write(out, "jeton_table_tokens", "gauge", "Tokens in the table.", stats.token_count);
+    metrics_write(out, "jeton_table_tokens_max", "gauge", "Tokens that the table takes.",
+                  stats.token_capacity);
+    metrics_write(out, "jeton_table_text_bytes", "gauge", "Names and other texts in the table.",
+                  stats.text_used_bytes);
+    metrics_write(out, "jeton_table_text_max_bytes", "gauge", "Texts that the table takes.",
+                  stats.text_capacity_bytes);
+    metrics_write(out, "jeton_collected_tokens_total", "counter", "Tokens dropped after their time.",
+                  stats.collected_count);
+    metrics_write(out, "jeton_tenants", "gauge", "Tenants.", service_tenant_count());
+    metrics_write(out, "jeton_users", "gauge", "Users.", service_user_count());
 }
 
 static void write_store(struct buffer *out)
 {
     struct store_stats stats;
     store_stats(&stats);
-    write_metric(out, "jeton_store_capacity_bytes", "gauge", "Room for records.", stats.capacity_bytes);
-    write_metric(out, "jeton_store_used_bytes", "gauge", "Records, live and dead.", stats.used_bytes);
-    write_metric(out, "jeton_store_live_bytes", "gauge", "Records that are still needed, about.",
-                 stats.live_bytes);
-    write_metric(out, "jeton_store_flushes_total", "counter", "Group commits.", stats.flush_count);
-    write_metric(out, "jeton_store_records_total", "counter", "Records written.", stats.record_count);
-    write_metric(out, "jeton_store_relocated_records_total", "counter", "Records that compaction moved.",
-                 stats.relocated_count);
-    write_metric(out, "jeton_store_programmed_bytes_total", "counter", "Bytes programmed.",
-                 stats.programmed_bytes);
-    write_metric(out, "jeton_store_erases_total", "counter", "Blocks erased.", stats.erase_count);
-    write_metric(out, "jeton_store_bad_blocks", "gauge", "Blocks mapped out.", stats.bad_block_count);
-    write_metric(out, "jeton_store_read_only", "gauge", "1 when the flash failed.", stats.read_only);
+    metrics_write(out, "jeton_store_capacity_bytes", "gauge", "Room for records.", stats.capacity_bytes);
+    metrics_write(out, "jeton_store_used_bytes", "gauge", "Records, live and dead.", stats.used_bytes);
+    metrics_write(out, "jeton_store_live_bytes", "gauge", "Records that are still needed, about.",
+                  stats.live_bytes);
+    metrics_write(out, "jeton_store_flushes_total", "counter", "Group commits.", stats.flush_count);
+    metrics_write(out, "jeton_store_records_total", "counter", "Records written.", stats.record_count);
+    metrics_write(out, "jeton_store_relocated_records_total", "counter", "Records that compaction moved.",
+                  stats.relocated_count);
+    metrics_write(out, "jeton_store_programmed_bytes_total", "counter", "Bytes programmed.",
+                  stats.programmed_bytes);
+    metrics_write(out, "jeton_store_erases_total", "counter", "Blocks erased.", stats.erase_count);
+    metrics_write(out, "jeton_store_bad_blocks", "gauge", "Blocks mapped out.", stats.bad_block_count);
+    metrics_write(out, "jeton_store_read_only", "gauge", "1 when the flash failed.", stats.read_only);
 }
 
 void metrics(struct exchange *exchange)
@@ -246,9 +244,9 @@ void metrics(struct exchange *exchange)
     write_durations(out);
     write_tokens(out);
     write_store(out);
-    write_metric(out, "jeton_clock_known", "gauge", "1 when the time is known.", service_clock_known());
-    write_metric(out, "jeton_clock_behind", "gauge", "1 when the hardware clock was older than the log.",
-                 service_clock_behind());
+    metrics_write(out, "jeton_clock_known", "gauge", "1 when the time is known.", service_clock_known());
+    metrics_write(out, "jeton_clock_behind", "gauge", "1 when the hardware clock was older than the log.",
+                  service_clock_behind());
     for (size_t i = 0; i < source_count; i++) {
         sources[i](out);
     }

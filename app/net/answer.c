@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "platform/platform.h"
 #include "service/service.h"
 #include "store/store.h"
 
@@ -38,6 +39,7 @@ static struct held_answer *open_held(const struct answer_call *call)
     if (held == NULL)
         return NULL;
     outbox_init(&held->out, call->heap);
+    held->start_ns = platform_monotonic_ns();
     held->is_head = request->method == HTTP_HEAD;
     held->keep_alive_1_0 = request->is_http_1_0 && !call->close;
     return held;
@@ -79,6 +81,7 @@ void answer_drop(struct heap *heap, struct held_answer *held)
 {
     if (held == NULL)
         return;
+    api_took(&held->answer, (platform_monotonic_ns() - held->start_ns) / 1000);
     outbox_clear(&held->out);
     heap_give(heap, held);
 }

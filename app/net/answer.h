@@ -14,6 +14,7 @@
  * a 503. */
 struct held_answer {
     struct api_answer answer;
+    uint64_t start_ns; /* its request was whole then */
     struct outbox out;
     bool is_head;
     bool keep_alive_1_0;
@@ -32,6 +33,7 @@ bool answer_make(const struct answer_call *call, struct outbox *out, struct held
 /* The store could not keep what the answer states: make it the 503 of its family. */
 bool answer_make_unavailable(struct held_answer *held, uint8_t *body) MUST_USE;
 
+/* The answer is on its way, or will never be: what it held is given back, and its time is counted. */
 void answer_drop(struct heap *heap, struct held_answer *held);
 
 #endif
