@@ -125,6 +125,9 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
 #define SERVICE_TOUCH_PERIOD_S       60
 #define SERVICE_SWEEP_PERIOD_S       60
 #define SERVICE_SWEEP_SLOTS          256 /* looked at between two looks at the time */
+#define SERVICE_OUTCOMES_MAX         8192 /* commands under an Idempotency-Key in a day */
+#define OUTCOME_TYPE_MAX_BYTES       128
+#define OUTCOME_BODY_MAX_BYTES       16384
 #define SERVICE_ISSUER_MAX_BYTES     272
 #define SERVICE_CLAIMS_MAX_BYTES     1024
 #define SERVICE_CREDENTIAL_MAX_BYTES 4096
@@ -150,7 +153,7 @@ static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the lar
 #define CONN_OUT_HIGH_BYTES    16384 /* no further request is answered while that much waits */
 #define CONN_SEGMENTS_MAX      64    /* received and not read yet; more are left to TCP */
 /* What a connection takes of the heap: its TLS session, its TCP state, some of its buffers. */
-#define SERVER_CONNECTION_BYTES      (48 * 1024)
+#define SERVER_CONNECTION_BYTES      (32 * 1024)
 #define SERVER_CONNECTIONS_MIN       8
 #define SERVER_CONNECTIONS_MAX       16384
 #define SERVER_ADDRESS_SHARE_PERCENT 75   /* of all connections, that one address may have */
