@@ -246,6 +246,7 @@ static enum status start_service(struct service_options *options)
     bool first_boot = false;
     options->device_secret = platform_option("device_secret");
     options->host_name = host_name();
+    options->jwt_es256 = bytes_equal_string(platform_option("jwt"), "ES256");
     enum status status = service_start(options, &first_boot);
     if (status != STATUS_OK) {
         log_alert("%s", store_sentence());
