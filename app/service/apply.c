@@ -44,7 +44,8 @@ static enum status apply_principal(const struct store_record *record, struct pri
         return status;
     }
     bool is_user = table == &service.tables.users;
-    if (is_user && fields_find(change.text, FIELD_EMAIL).data == NULL) {
+    if (fields_find(change.text, is_user ? FIELD_EMAIL : FIELD_NAME).data == NULL ||
+        (!is_user && fields_find(change.text, FIELD_POLICY).data == NULL)) {
         return STATUS_DAMAGED;
     }
     ids_seen(&change.id);
@@ -53,6 +54,9 @@ static enum status apply_principal(const struct store_record *record, struct pri
         return no_room();
     }
     struct principal *principal = principal_at(table, ref);
+    if (principal->text != 0) {
+        forget_principal(principal);
+    }
     bool kept = is_user ? users_set_text(&service.tables, ref, change.text)
                         : entity_set_text(&service.tables, MEMO_TENANT, ref, &principal->text, change.text);
     if (!kept) {
@@ -69,8 +73,7 @@ static enum status apply_principal(const struct store_record *record, struct pri
 static void drop_list(const struct token_list *list)
 {
     while (list->first != 0) {
-        store_forget(record_token_bytes(
-            pool_text(&service.tables.pool, token_at(&service.tables, list->first)->text).size));
+        forget_token(list->first);
         tokens_drop(&service.tables, list->first);
     }
 }
@@ -83,6 +86,7 @@ static enum status apply_user_deleted(const struct store_record *record)
     if (ref != 0) {
         drop_list(&principal_at(&service.tables.users, ref)->tokens);
         drop_list(&principal_at(&service.tables.users, ref)->actions);
+        forget_principal(principal_at(&service.tables.users, ref));
         users_drop(&service.tables, ref);
     }
     return status;

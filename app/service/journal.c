@@ -22,6 +22,36 @@ struct buffer *journal_text(void)
     return &text_buffer;
 }
 
+/* What of an entity's text its newest full record holds for certain: what came later may or may not be in it. Telling the
+ * store too little corrects itself when the record's segment is emptied; too much would not. */
+static size_t certain_text_bytes(struct bytes text)
+{
+    size_t size = 0;
+    struct field field;
+    size_t offset = 0;
+    while (fields_next(text, &offset, &field)) {
+        bool later = field.tag == FIELD_REASON || field.tag == FIELD_REVOKED_BY ||
+                     field.tag == FIELD_PREVIOUS || field.tag == FIELD_MEMO;
+        size += later ? 0 : FIELD_HEADER_BYTES + field.value.size;
+    }
+    return size;
+}
+
+void forget_token(uint32_t ref)
+{
+    const struct token *token = token_at(&service.tables, ref);
+    store_forget(record_token_bytes(certain_text_bytes(pool_text(&service.tables.pool, token->text))));
+}
+
+void forget_principal(const struct principal *principal)
+{
+    if ((principal->flags & PRINCIPAL_STOPPED) ==
+        0) { /* a stop is written as essential, which the store does not count */
+        store_forget(
+            record_principal_bytes(certain_text_bytes(pool_text(&service.tables.pool, principal->text))));
+    }
+}
+
 enum status journal(enum store_class class, enum record_type type)
 {
     assert(!buffer_failed(&payload_buffer));

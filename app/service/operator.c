@@ -5,20 +5,6 @@
 
 #include "service/state.h"
 
-#define RECORD_FIXED_BYTES 25 /* of a principal's record, before its text */
-
-/* `old_text_bytes`: of the record that this one replaces; 0: it is new. */
-static enum status write_principal(enum store_class class, enum record_type type,
-                                   const struct principal_record *record, size_t old_text_bytes)
-{
-    record_put_principal(journal_payload(), record);
-    enum status status = journal(class, type);
-    if (status == STATUS_OK && old_text_bytes > 0) {
-        store_forget(RECORD_FIXED_BYTES + old_text_bytes);
-    }
-    return status;
-}
-
 /* A repeat is of this kind of principal; `memo.ref` is it. */
 static enum status begin(const struct idempotency *idempotency, enum memo_owner owner, struct plan *plan)
 {
@@ -46,7 +32,8 @@ static enum status create_principal(enum record_type type, bool stopped, const s
                                       .updated_s = now_s,
                                       .stopped = stopped,
                                       .text = buffer_view(text)};
-    enum status status = write_principal(STORE_ISSUE, type, &record, 0);
+    record_put_principal(journal_payload(), &record);
+    enum status status = journal(STORE_ISSUE, type);
     *ref = status == STATUS_OK ? principals_find(table, &record.id) : 0;
     return status;
 }
@@ -68,7 +55,8 @@ static enum status change_principal(enum record_type type, struct principal *pri
         .stopped = stopped < 0 ? was_stopped : stopped == 1,
         .text = buffer_view(text),
     };
-    return write_principal(class, type, &record, pool_text(&service.tables.pool, principal->text).size);
+    record_put_principal(journal_payload(), &record);
+    return journal(class, type);
 }
 
 /* ---- tenants ---- */
@@ -256,15 +244,10 @@ enum status service_change_user(uint32_t user_ref, const struct user_input *chan
 
 enum status service_delete_user(uint32_t user_ref)
 {
-    const struct principal *user = principal_at(&service.tables.users, user_ref);
-    size_t text_bytes = pool_text(&service.tables.pool, user->text).size;
-    struct change_record record = {.id = user->id, .at_s = (uint32_t)clock_bound_s()};
+    struct change_record record = {.id = principal_at(&service.tables.users, user_ref)->id,
+                                   .at_s = (uint32_t)clock_bound_s()};
     record_put_change(journal_payload(), &record);
-    enum status status = journal(STORE_ESSENTIAL, RECORD_USER_DELETED);
-    if (status == STATUS_OK) {
-        store_forget(RECORD_FIXED_BYTES + text_bytes);
-    }
-    return status;
+    return journal(STORE_ESSENTIAL, RECORD_USER_DELETED);
 }
 
 enum status service_find_user(const struct uuid *id, uint32_t *user_ref)

@@ -8,7 +8,8 @@
 
 #include "token/words.h"
 
-#define TOKEN_FIXED_BYTES 108
+#define TOKEN_FIXED_BYTES     108
+#define PRINCIPAL_FIXED_BYTES 25
 
 bool uuid_is_zero(const struct uuid *id)
 {
@@ -46,6 +47,11 @@ void record_put_principal(struct buffer *out, const struct principal_record *rec
     buffer_append_byte(out, record->stopped ? 1 : 0);
     buffer_append(out, record->text);
     assert(!buffer_failed(out));
+}
+
+size_t record_principal_bytes(size_t text_bytes)
+{
+    return PRINCIPAL_FIXED_BYTES + text_bytes;
 }
 
 size_t record_token_bytes(size_t text_bytes)
@@ -203,6 +209,15 @@ static bool token_is_possible(const struct token_record *record)
            ((token->flags & TOKEN_FLAG_ROOT) == 0 || token->family == TOKEN_PLATFORM);
 }
 
+static bool token_text_is_possible(const struct token_record *record)
+{
+    if (record->token.family != TOKEN_ACTION) {
+        return fields_find(record->text, FIELD_NAME).data != NULL;
+    }
+    return fields_find(record->text, FIELD_ACTION).data != NULL &&
+           fields_find(record->text, FIELD_DIGEST).data != NULL;
+}
+
 enum status record_get_token(struct bytes payload, struct token_record *record)
 {
     struct reader reader = {payload, false};
@@ -225,7 +240,8 @@ enum status record_get_token(struct bytes payload, struct token_record *record)
     if (reader.failed || !token_is_possible(record)) {
         return STATUS_DAMAGED;
     }
-    return take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+    enum status status = take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
+    return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
 }
 
 enum status record_get_change(struct bytes payload, struct change_record *record)

@@ -95,8 +95,9 @@ enum status record_get_rotated(struct bytes payload, struct rotated_record *reco
 enum status record_get_bulk(struct bytes payload, struct bulk_record *record) MUST_USE;
 enum status record_get_note(struct bytes payload, struct bulk_record *record) MUST_USE;
 
-/* Bytes of a token's full record with a text of this size. */
+/* Bytes of a full record with a text of this size. */
 size_t record_token_bytes(size_t text_bytes);
+size_t record_principal_bytes(size_t text_bytes);
 
 bool uuid_is_zero(const struct uuid *id);
 

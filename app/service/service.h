@@ -175,13 +175,14 @@ enum status service_consume(const struct caller *caller, const struct consume_in
 enum outcome_state {
     OUTCOME_NONE,      /* no key, or a new one: service_begin_outcome may follow */
     OUTCOME_UNDER_WAY, /* the first request of this key has no answer yet */
-    OUTCOME_UNKNOWN,   /* it went upstream, and power went, or the answer could not be kept, before it was written */
+    OUTCOME_UNKNOWN, /* it went upstream, and power went, or the answer could not be kept, before it was written */
     OUTCOME_KNOWN
 };
 struct outcome {
     uint16_t status;
-    struct bytes content_type; /* at most OUTCOME_TYPE_MAX_BYTES; a found one lives until the next writing verb */
-    struct bytes body;         /* at most OUTCOME_BODY_MAX_BYTES */
+    struct bytes
+        content_type;  /* at most OUTCOME_TYPE_MAX_BYTES; a found one lives until the next writing verb */
+    struct bytes body; /* at most OUTCOME_BODY_MAX_BYTES */
 };
 /* What the key stands for. STATUS_CONFLICT: for something else, or this command with another payload. */
 enum status service_find_outcome(const struct caller *caller, const struct idempotency *idempotency,

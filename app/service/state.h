@@ -56,6 +56,10 @@ struct buffer *journal_text(void);
 /* Append the payload as one record, then apply it. Statuses of store_append. */
 enum status journal(enum store_class class, enum record_type type) MUST_USE;
 
+/* Tell the store that the newest full record of this entity is dead, before it goes or is replaced. */
+void forget_token(uint32_t ref);
+void forget_principal(const struct principal *principal);
+
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;

@@ -78,7 +78,7 @@ static void look_at(uint32_t ref, int64_t now_s)
         return;
     }
     if (token_collectable(&service.tables, token, now_s)) {
-        store_forget(record_token_bytes(pool_text(&service.tables.pool, token->text).size));
+        forget_token(ref);
         tokens_drop(&service.tables, ref);
         service.collected_count++;
         return;
@@ -103,6 +103,7 @@ static void sweep_some(int64_t now_s)
 
 void sweep_all(int64_t now_s)
 {
+    outcomes_collect(now_s);
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
         look_at(ref, now_s);
     }

@@ -56,13 +56,25 @@ void fields_append_without(struct buffer *out, struct bytes text, enum field_tag
     }
 }
 
-static bool value_size_possible(enum field_tag tag, size_t size)
+static bool prefixes_possible(struct bytes ranges)
 {
+    for (size_t offset = FIELD_CIDR_BYTES - 1; offset < ranges.size; offset += FIELD_CIDR_BYTES) {
+        if (ranges.data[offset] > 128) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool value_possible(enum field_tag tag, struct bytes value)
+{
+    size_t size = value.size;
     switch (tag) {
     case FIELD_DIGEST:
         return size == 32;
     case FIELD_CIDRS:
-        return size % FIELD_CIDR_BYTES == 0 && size <= FIELD_CIDR_BYTES * TOKEN_CIDRS_MAX;
+        return size % FIELD_CIDR_BYTES == 0 && size <= FIELD_CIDR_BYTES * TOKEN_CIDRS_MAX &&
+               prefixes_possible(value);
     case FIELD_PREVIOUS:
         return size == FIELD_PREVIOUS_BYTES;
     case FIELD_MEMO:
@@ -89,7 +101,7 @@ enum status fields_check(struct bytes text)
         }
         enum field_tag tag = (enum field_tag)at[0];
         bool again = (seen >> tag & 1) != 0 && tag != FIELD_MEMO && tag != FIELD_CAPABILITY;
-        if (again || !value_size_possible(tag, size)) {
+        if (again || !value_possible(tag, (struct bytes){at + FIELD_HEADER_BYTES, size})) {
             return STATUS_DAMAGED;
         }
         seen |= (uint32_t)1 << tag;
