@@ -127,6 +127,8 @@ class Rig:
             self.arguments += ["--disk", disk]
         if memory_mib:
             self.arguments += ["--memory", str(memory_mib)]
+        if platform == "qemu" and "JETON_IMAGE" in os.environ:  # a copy, while build/ is being rebuilt
+            self.arguments += ["--image", os.environ["JETON_IMAGE"]]
         self.arguments += list(options)
         self.boot = boot
         self.info = None
