@@ -243,7 +243,7 @@ static enum status read_addresses(const struct link_options *options, struct add
         return STATUS_OK;
     if (slash + 1 == options->ip.size ||
         read_prefix(bytes_slice(options->ip, slash + 1, options->ip.size), &mask) != STATUS_OK ||
-        read_address(bytes_slice(options->ip, 0, slash), &out->ip) != STATUS_OK)
+        read_address(bytes_slice(options->ip, 0, slash), &out->ip) != STATUS_OK || ip4_addr_isany(&out->ip))
         return STATUS_INVALID;
     ip4_addr_set_u32(&out->netmask, lwip_htonl(mask));
     if (options->netmask.size > 0 && read_address(options->netmask, &out->netmask) != STATUS_OK)
