@@ -116,6 +116,25 @@ static_assert(USER_EMAIL_MAX_BYTES + 16 * USER_TENANTS_MAX +
               "a user's texts");
 static_assert(PRINCIPAL_TEXT_MAX_BYTES + 512 <= STORE_RECORD_MAX_BYTES, "the largest record");
 
+/* ---- rates (token/bucket.h, api/rates.h) ---- */
+#define BUCKET_WAYS           8
+#define BUCKET_FILL_MAX_US    60000000ULL /* from empty to full */
+#define BUCKET_BLOCK_FIRST_US 1000000ULL
+#define BUCKET_LEVEL_MAX      6 /* 64 s */
+#define BUCKET_BLOCK_MAX_US   (BUCKET_BLOCK_FIRST_US << BUCKET_LEVEL_MAX)
+#define RATE_MAX              100000 /* of a boot option */
+#define RATE_ISSUE_PER_S      500
+#define RATE_TENANT_PER_S     2000
+#define RATE_ISSUE_BURST_S    10  /* what may be issued at once, as seconds of the rate */
+#define RATE_FAILURES_PER_MIN 300 /* also at once */
+/* 32 bytes for each bucket, 8 for a known credential: 240 KiB in all. */
+#define RATE_PRINCIPAL_SETS 256
+#define RATE_TENANT_SETS    64
+#define RATE_ADDRESS_SETS   512
+#define RATE_KNOWN_SETS     1024
+#define RATE_KNOWN_WAYS     4
+static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket of issuing fills in time");
+
 /* ---- service ---- */
 #define SERVICE_SETTINGS_MAX         16
 #define SERVICE_SETTING_NAME_MAX     32
