@@ -284,6 +284,7 @@ int app_main(void)
     if (!boot())
         return EXIT_NO_START;
     serve();
+    service_stop();
     log_info("stopped");
     return store_flush(service_now_s()) == STATUS_OK ? EXIT_STOPPED : EXIT_NO_START;
 }

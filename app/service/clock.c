@@ -20,6 +20,11 @@ static uint64_t monotonic_ms(void)
     return platform_monotonic_ns() / NS_PER_MS;
 }
 
+uint64_t service_monotonic_us(void)
+{
+    return platform_monotonic_ns() / 1000;
+}
+
 static uint64_t running_ms(void)
 {
     return clock_state.base_ms + (platform_monotonic_ns() - clock_state.base_ns) / NS_PER_MS;

@@ -46,11 +46,17 @@ bool service_clock_behind(void); /* the hardware clock was older than the log at
 int64_t service_now_s(void);
 uint64_t service_now_ms(void); /* for UUIDv7 */
 
+/* Microseconds since boot, whatever the wall clock does. */
+uint64_t service_monotonic_us(void);
+
 /* One small secret or text kept in the log under a name (TLS key and certificate...). The view lives until the next
  * set. STATUS_NOT_FOUND when never set. */
 #define SERVICE_SETTING_MAX_BYTES 2048
 enum status service_setting_get(const char *name, struct bytes *value) MUST_USE;
 enum status service_setting_set(const char *name, struct bytes value) MUST_USE;
+
+/* Before the last flush of an orderly stop: last-used times that wait go to the log. */
+void service_stop(void);
 
 /* Work in the background: last-used times to the log, expired tokens out of the table. True if there is more. */
 bool service_step(uint32_t budget_us);
@@ -242,7 +248,8 @@ enum status service_find(uint32_t tenant_ref, enum token_family family, const st
                          struct token_view *token) MUST_USE;
 void service_view_token(uint32_t token_ref, struct token_view *token);
 
-/* Revoke. *already tells that it was. STATUS_DENIED for the root token. `reason` data NULL: none. */
+/* Revoke. *already tells that it was. STATUS_DENIED for the root token. `reason` data NULL: none. A store too full to issue
+ * revokes without keeping who and why; the view then shows none. */
 enum status service_revoke(const struct caller *caller, uint32_t token_ref, struct bytes reason,
                            bool *already, struct token_view *token) MUST_USE;
 

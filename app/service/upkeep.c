@@ -59,6 +59,13 @@ static void write_touched(int64_t now_s)
     }
 }
 
+void service_stop(void)
+{
+    while (touched_is_due(INT64_MAX)) {
+        write_touched(INT64_MAX);
+    }
+}
+
 /* ---- sweep ---- */
 
 static void forget_memos(uint32_t ref, struct token *token, int64_t now_s)
@@ -103,7 +110,6 @@ static void sweep_some(int64_t now_s)
 
 void sweep_all(int64_t now_s)
 {
-    outcomes_collect(now_s);
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
         look_at(ref, now_s);
     }

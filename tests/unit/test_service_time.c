@@ -102,6 +102,21 @@ static void last_use_is_exact_and_written_once_a_minute(void **state)
     assert_true(token.last_used_s == used_s);
 }
 
+static void an_orderly_stop_keeps_the_last_use(void **state)
+{
+    (void)state;
+    struct caller caller;
+    struct token_view token;
+    rig_advance_s(7);
+    rig_root_caller(&caller);
+    int64_t used_s = service_now_s();
+    service_stop();
+    rig_flush();
+    rig_reboot();
+    assert_int_equal(service_find(0, TOKEN_PLATFORM, &caller.principal, &token), STATUS_OK);
+    assert_true(token.last_used_s == used_s);
+}
+
 static void expired_tokens_leave_the_table(void **state)
 {
     (void)state;
@@ -309,6 +324,7 @@ int main(void)
         TEST(nothing_is_issued_before_time_is_known),
         TEST(the_clock_never_runs_behind_the_log),
         TEST(last_use_is_exact_and_written_once_a_minute),
+        TEST(an_orderly_stop_keeps_the_last_use),
         TEST(expired_tokens_leave_the_table),
         TEST(a_full_table_issues_no_more_but_revokes_and_consumes),
         TEST(a_full_flash_issues_no_more_but_revokes_and_consumes_all_it_holds),
