@@ -148,8 +148,8 @@ enum status outcomes_apply(const struct store_record *record)
     if (payload.size < FIXED_BYTES || !answer_is_sound(answer)) {
         return STATUS_DAMAGED;
     }
-    if (free_head == 0) {
-        outcomes_collect(record->written_s);
+    if (free_head == 0 || !pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, answer.size)) {
+        sweep_all(record->written_s); /* replay: what had been forgotten when this one came */
     }
     uint32_t text = 0;
     struct entry *entry = find_or_add(payload.data);
@@ -220,14 +220,19 @@ enum status service_find_outcome(const struct caller *caller, const struct idemp
 }
 
 /* What beginning and ending an entry will take. */
-static bool has_room(int64_t now_s)
+static bool has_room(void)
 {
     const size_t answer_bytes = HEAD_BYTES + OUTCOME_TYPE_MAX_BYTES + OUTCOME_BODY_MAX_BYTES;
-    if (free_head == 0) {
-        outcomes_collect(now_s);
-    }
     return free_head != 0 && store_has_room(STORE_ISSUE, FIXED_BYTES + answer_bytes) &&
            pool_has_room(&service.tables.pool, POOL_ISSUE, 0, answer_bytes);
+}
+
+static bool make_room(void)
+{
+    if (!has_room()) {
+        outcomes_collect(service_now_s());
+    }
+    return has_room();
 }
 
 /* The key is remembered with no answer yet. */
@@ -258,7 +263,7 @@ enum status service_begin_outcome(const struct caller *caller, const struct cons
         return STATUS_NO_CLOCK;
     }
     bool has_key = plan_identify(caller, idempotency, &plan);
-    if (has_key && !has_room(service_now_s())) {
+    if (has_key && !make_room()) {
         return STATUS_FULL;
     }
     if (input != NULL) {

@@ -110,6 +110,7 @@ static void sweep_some(int64_t now_s)
 
 void sweep_all(int64_t now_s)
 {
+    outcomes_collect(now_s);
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
         look_at(ref, now_s);
     }
