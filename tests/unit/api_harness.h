@@ -76,6 +76,13 @@ const char *reply_text(const struct reply *reply, const char *path);
 /* The same where a number stands. */
 long reply_number(const struct reply *reply, const char *path);
 
+/* Parse with cJSON, which in this build skips numbers (app/json reads them): here each becomes a string of NUMBER_MARK and
+ * its digits. NULL when it is no JSON. The caller deletes. */
+#define NUMBER_MARK "\x1f"
+cJSON *read_json(const char *text);
+/* A member that is a whole number. */
+long json_long(const cJSON *object, const char *name);
+
 /* Compare as JSON values: member order does not matter, 1 equals 1.0. */
 bool json_equal(const cJSON *a, const cJSON *b);
 /* Does the body fit a pattern to the byte? In it, each ~ stands for one or more characters, none a quote or white space. */

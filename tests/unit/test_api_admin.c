@@ -318,7 +318,7 @@ static void test_lists(void **state)
                 admin("GET", text_of("/admin/v1/%s?limit=2&cursor=%s", tables[t], cursor), NULL);
             assert_int_equal(page.status, 200);
             total = (int)reply_number(&page, "totalCount");
-            cJSON *root = cJSON_Parse(page.body);
+            cJSON *root = read_json(page.body);
             count += cJSON_GetArraySize(cJSON_GetObjectItem(root, "data"));
             cJSON_Delete(root);
             strcpy(cursor, reply_text(&page, "nextCursor"));

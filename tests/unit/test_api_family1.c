@@ -137,7 +137,7 @@ static const char *names_of(const struct reply *reply)
 {
     static char names[1024];
     names[0] = 0;
-    cJSON *root = cJSON_Parse(reply->body);
+    cJSON *root = read_json(reply->body);
     const cJSON *item;
     cJSON_ArrayForEach(item, cJSON_GetObjectItem(root, "items"))
     {

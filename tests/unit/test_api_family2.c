@@ -133,7 +133,7 @@ static void test_platform_bad_bodies(void **state)
         assert_int_equal(reply.status, 400);
         assert_string_equal(reply_text(&reply, "code"), "INVALID_INPUT");
         assert_string_equal(reply_text(&reply, "status"), "400");
-        cJSON *root = cJSON_Parse(reply.body);
+        cJSON *root = read_json(reply.body);
         const cJSON *error;
         cJSON_ArrayForEach(error, cJSON_GetObjectItem(cJSON_GetObjectItem(root, "details"), "errors"))
         {
@@ -276,7 +276,7 @@ static void test_platform_pages(void **state)
         assert_int_equal(page.status, 200);
         assert_string_equal(reply_text(&page, "totalCount"), "5");
         assert_null(strstr(page.body, "clientSecret"));
-        cJSON *root = cJSON_Parse(page.body);
+        cJSON *root = read_json(page.body);
         const cJSON *item;
         cJSON_ArrayForEach(item, cJSON_GetObjectItem(root, "data"))
         {

@@ -181,7 +181,7 @@ static void test_naughty_strings(void **state)
         print_message("skipped: no %s\n", STRINGS);
         skip();
     }
-    cJSON *strings = cJSON_Parse(file);
+    cJSON *strings = read_json(file);
     const cJSON *item;
     size_t count = 0;
     free(file);

@@ -215,7 +215,7 @@ static void check_json(const struct reply *reply, const char *text)
 {
     const char *type = reply->response->content_type;
     if (type != NULL && strcmp(type, "application/json") == 0) {
-        cJSON *root = cJSON_ParseWithLength(reply->body, reply->body_size);
+        cJSON *root = read_json(reply->body);
         if (root == NULL) {
             fail_msg("no JSON: %s\nfor %s", reply->body, text);
         }

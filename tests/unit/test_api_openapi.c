@@ -15,7 +15,7 @@ static int start(void **state)
     assert_int_equal(reply.status, 200);
     assert_string_equal(reply.response->content_type, "application/json");
     assert_null(strchr(reply.body, '\n'));
-    document = cJSON_Parse(reply.body);
+    document = read_json(reply.body);
     assert_non_null(document);
     return 0;
 }
