@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/rates.h"
 #include "base/heap.h"
 #include "base/log.h"
 #include "crypto/certificate.h"
@@ -50,6 +51,32 @@ static void start_log(void)
         log_set_level(LOG_QUIET);
     if (bytes_equal_string(level, "debug"))
         log_set_level(LOG_DEBUG);
+}
+
+/* A bad value is no reason to serve without a limit, nor not to serve. */
+static uint32_t rate_option(const char *name, uint32_t fallback)
+{
+    struct bytes text = platform_option(name);
+    uint64_t value = 0;
+    if (text.data == NULL)
+        return fallback;
+    if (bytes_to_u64(text, &value) != STATUS_OK || value > RATE_MAX) {
+        log_alert("boot option %s is no number from 0 to %u: it stays %u", name, (unsigned)RATE_MAX,
+                  (unsigned)fallback);
+        return fallback;
+    }
+    return (uint32_t)value;
+}
+
+static enum status start_rates(void)
+{
+    struct rates_options options = {
+        .issue_per_s = rate_option("rate_issue", RATE_ISSUE_PER_S),
+        .tenant_per_s = rate_option("rate_tenant", RATE_TENANT_PER_S),
+        .failures_per_min = rate_option("rate_auth", RATE_FAILURES_PER_MIN),
+    };
+    rates_start(&options);
+    return STATUS_OK;
 }
 
 /* Give the token table its share of what is left and the heap the rest. */
@@ -275,7 +302,7 @@ static bool boot(void)
     struct service_options service = {0};
     start_log();
     return step_done("memory", take_memory(&service)) &&
-           step_done("random numbers", crypto_init(&main_heap)) &&
+           step_done("random numbers", crypto_init(&main_heap)) && step_done("rate limits", start_rates()) &&
            step_done("store", start_service(&service)) && step_done("network", start_link());
 }
 

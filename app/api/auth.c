@@ -8,6 +8,7 @@
 #include "api/auth.h"
 
 #include "api/errors.h"
+#include "api/rates.h"
 
 static bool refuse(struct exchange *exchange, enum fault fault)
 {
@@ -23,7 +24,12 @@ static bool authenticate(struct exchange *exchange)
     if (count > 1) {
         authorization = (struct bytes){NULL, 0};
     }
-    enum status status = service_authenticate(authorization, exchange->peer_address, &exchange->caller);
+    uint64_t wait_us = 0;
+    enum status status = rates_authenticate(exchange, authorization, &wait_us);
+    if (status == STATUS_AGAIN) {
+        fail_rate(exchange, wait_us);
+        return false;
+    }
     if (status == STATUS_CONFLICT && exchange->family == API_FAMILY_0) {
         return refuse(exchange, FAULT_STATE_CONFLICT); /* tenant suspended */
     }
@@ -63,7 +69,17 @@ static bool authorize_admin(struct exchange *exchange)
            refuse(exchange, FAULT_FORBIDDEN);
 }
 
-bool authorize(struct exchange *exchange, enum needs needs)
+static bool authorize_issuing(struct exchange *exchange)
+{
+    uint64_t wait_us = 0;
+    if (rates_may_issue(exchange, &wait_us)) {
+        return true;
+    }
+    fail_rate(exchange, wait_us);
+    return false;
+}
+
+static bool authorize_caller(struct exchange *exchange, enum needs needs)
 {
     if (needs == NEEDS_NOTHING) {
         return true;
@@ -83,4 +99,10 @@ bool authorize(struct exchange *exchange, enum needs needs)
     default:
         return true;
     }
+}
+
+bool authorize(struct exchange *exchange, enum needs needs)
+{
+    return authorize_caller(exchange, needs & (ISSUES - 1)) &&
+           ((needs & ISSUES) == 0 || authorize_issuing(exchange));
 }

@@ -120,6 +120,37 @@ void fail_message(struct exchange *exchange, enum fault fault, const char *messa
     write_fault(exchange, fault, (struct bytes){NULL, 0}, message);
 }
 
+void answer_retry_after(struct exchange *exchange, uint64_t wait_us)
+{
+    static uint8_t memory[20];
+    struct buffer seconds = buffer_over(memory, sizeof(memory));
+    buffer_append_u64(&seconds, (wait_us + 999999) / 1000000);
+    answer_header(exchange, "Retry-After", buffer_view(&seconds));
+}
+
+static void write_rate_family0(struct exchange *exchange, uint64_t wait_us)
+{
+    const struct fault_words *row = &words[FAULT_RATE_LIMITED];
+    struct json_writer *json = answer_begin(exchange, row->status);
+    json_member_literal(json, "code", row->code0);
+    json_name_of(json, "details");
+    json_begin_object(json);
+    json_member_u64(json, "retry_after_ms", (wait_us + 999) / 1000);
+    json_end_object(json);
+    json_member_literal(json, "message", row->message);
+    answer_end(exchange);
+}
+
+void fail_rate(struct exchange *exchange, uint64_t wait_us)
+{
+    if (exchange->family == API_FAMILY_0) {
+        write_rate_family0(exchange, wait_us);
+    } else {
+        fail(exchange, FAULT_RATE_LIMITED);
+    }
+    answer_retry_after(exchange, wait_us);
+}
+
 void fail_detail(struct exchange *exchange, uint16_t status, const char *detail)
 {
     struct json_writer *json = answer_begin(exchange, status);

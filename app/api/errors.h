@@ -27,7 +27,7 @@ enum fault {
     FAULT_MEDIA_TYPE,      /* 415 */
     FAULT_EXPECTATION,     /* 417 */
     FAULT_NOT_ADMISSIBLE,  /* 422, family 0 */
-    FAULT_RATE_LIMITED,    /* 429 */
+    FAULT_RATE_LIMITED,    /* 429: by fail_rate */
     FAULT_HEAD_SIZE,       /* 431 */
     FAULT_INTERNAL,        /* 500 */
     FAULT_NOT_IMPLEMENTED, /* 501 */
@@ -41,6 +41,12 @@ void fail(struct exchange *exchange, enum fault fault);
 
 /* The same with details.reason in family 0; the other families say what fail() says. */
 void fail_reason(struct exchange *exchange, enum fault fault, struct bytes reason);
+
+/* 429: the same call may succeed after `wait_us`. With Retry-After, and details.retry_after_ms in family 0. */
+void fail_rate(struct exchange *exchange, uint64_t wait_us);
+
+/* Its Retry-After alone. */
+void answer_retry_after(struct exchange *exchange, uint64_t wait_us);
 
 /* Family 1: a status with its own detail. */
 void fail_detail(struct exchange *exchange, uint16_t status, const char *detail);

@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "api/handlers.h"
+#include "api/rates.h"
 #include "api/routes.h"
 #include "store/store.h"
 
@@ -247,6 +248,7 @@ void metrics(struct exchange *exchange)
     metrics_write(out, "jeton_clock_known", "gauge", "1 when the time is known.", service_clock_known());
     metrics_write(out, "jeton_clock_behind", "gauge", "1 when the hardware clock was older than the log.",
                   service_clock_behind());
+    rates_write_metrics(out);
     for (size_t i = 0; i < source_count; i++) {
         sources[i](out);
     }

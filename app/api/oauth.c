@@ -6,6 +6,7 @@
 #include "api/errors.h"
 #include "api/handlers.h"
 #include "api/input.h"
+#include "api/rates.h"
 
 void fail_oauth(struct exchange *exchange, uint16_t status, const char *error, const char *description)
 {
@@ -146,6 +147,13 @@ static void write_basic(const struct oauth_parameters *parameters, struct buffer
     bytes_wipe(pair_memory, sizeof(pair_memory));
 }
 
+static bool refuse_rate(struct exchange *exchange, uint64_t wait_us)
+{
+    fail_oauth(exchange, 429, "temporarily_unavailable", "Too many requests.");
+    answer_retry_after(exchange, wait_us);
+    return false;
+}
+
 static bool authenticate_client(struct exchange *exchange, const struct oauth_parameters *parameters)
 {
     uint8_t memory[2 * API_CREDENTIAL_MAX_BYTES];
@@ -159,8 +167,12 @@ static bool authenticate_client(struct exchange *exchange, const struct oauth_pa
         write_basic(parameters, &basic);
         authorization = buffer_view(&basic);
     }
-    enum status status = service_authenticate(authorization, exchange->peer_address, &exchange->caller);
+    uint64_t wait_us = 0;
+    enum status status = rates_authenticate(exchange, authorization, &wait_us);
     bytes_wipe(memory, sizeof(memory));
+    if (status == STATUS_AGAIN) {
+        return refuse_rate(exchange, wait_us);
+    }
     if (status != STATUS_OK) {
         fail_oauth(exchange, 401, "invalid_client", "The client is not authenticated.");
         return false;
@@ -191,6 +203,7 @@ void oauth_token(struct exchange *exchange)
     struct buffer text = buffer_over(memory, sizeof(memory));
     struct oauth_parameters parameters;
     uint32_t expires_in_s = 0;
+    uint64_t wait_us = 0;
     if (!read_oauth(exchange, &parameters)) {
         return;
     }
@@ -202,8 +215,13 @@ void oauth_token(struct exchange *exchange)
         fail_oauth(exchange, 400, "unsupported_grant_type", "The grant is client_credentials.");
         return;
     }
+    if (!rates_may_issue(exchange, &wait_us)) {
+        (void)refuse_rate(exchange, wait_us);
+        return;
+    }
     enum status status = service_issue_access_token(&exchange->caller, &text, &expires_in_s);
     if (status == STATUS_OK) {
+        rates_issued(buffer_view(&text));
         answer_access_token(exchange, buffer_view(&text), expires_in_s);
     } else if (status == STATUS_DENIED) {
         fail_oauth(exchange, 400, "unauthorized_client", "Access tokens are for family-2 credentials.");

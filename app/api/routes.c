@@ -9,31 +9,31 @@
 #include "api/handlers.h"
 
 static const struct route routes[] = {
-    {HTTP_POST, "/action-tokens", NEEDS_CALLER, action_token_create},
+    {HTTP_POST, "/action-tokens", NEEDS_CALLER | ISSUES, action_token_create},
     {HTTP_POST, "/action-tokens/consume", NEEDS_CALLER, action_token_consume},
 
-    {HTTP_POST, "/api/v1/tokens", NEEDS_BUSINESS, api_token_create},
+    {HTTP_POST, "/api/v1/tokens", NEEDS_BUSINESS | ISSUES, api_token_create},
     {HTTP_GET, "/api/v1/tokens", NEEDS_BUSINESS, api_token_list},
     {HTTP_POST, "/api/v1/tokens/{id}/revoke", NEEDS_BUSINESS, api_token_revoke},
 
-    {HTTP_POST, "/tokens", NEEDS_MANAGE, platform_token_create},
+    {HTTP_POST, "/tokens", NEEDS_MANAGE | ISSUES, platform_token_create},
     {HTTP_GET, "/tokens", NEEDS_VIEW, platform_token_list},
     {HTTP_GET, "/tokens/{id}", NEEDS_VIEW, platform_token_get},
     {HTTP_DELETE, "/tokens/{id}", NEEDS_MANAGE, platform_token_delete},
     {HTTP_POST, "/tokens/{id}/revoke", NEEDS_MANAGE, platform_token_revoke},
-    {HTTP_POST, "/tokens/{id}/rotate", NEEDS_MANAGE, platform_token_rotate},
+    {HTTP_POST, "/tokens/{id}/rotate", NEEDS_MANAGE | ISSUES, platform_token_rotate},
 
-    {HTTP_POST, "/admin/v1/tenants", NEEDS_ADMIN, tenant_create},
+    {HTTP_POST, "/admin/v1/tenants", NEEDS_ADMIN | ISSUES, tenant_create},
     {HTTP_GET, "/admin/v1/tenants", NEEDS_ADMIN, tenant_list},
     {HTTP_GET, "/admin/v1/tenants/{id}", NEEDS_ADMIN, tenant_get},
     {HTTP_PATCH, "/admin/v1/tenants/{id}", NEEDS_ADMIN, tenant_change},
-    {HTTP_POST, "/admin/v1/tenants/{id}/tokens", NEEDS_ADMIN, tenant_token_create},
-    {HTTP_POST, "/admin/v1/users", NEEDS_ADMIN, user_create},
+    {HTTP_POST, "/admin/v1/tenants/{id}/tokens", NEEDS_ADMIN | ISSUES, tenant_token_create},
+    {HTTP_POST, "/admin/v1/users", NEEDS_ADMIN | ISSUES, user_create},
     {HTTP_GET, "/admin/v1/users", NEEDS_ADMIN, user_list},
     {HTTP_GET, "/admin/v1/users/{id}", NEEDS_ADMIN, user_get},
     {HTTP_PATCH, "/admin/v1/users/{id}", NEEDS_ADMIN, user_change},
     {HTTP_DELETE, "/admin/v1/users/{id}", NEEDS_ADMIN, user_delete},
-    {HTTP_POST, "/admin/v1/users/{id}/tokens", NEEDS_ADMIN, user_token_create},
+    {HTTP_POST, "/admin/v1/users/{id}/tokens", NEEDS_ADMIN | ISSUES, user_token_create},
     {HTTP_POST, "/admin/v1/revocations", NEEDS_ADMIN, revocation_create},
 
     {HTTP_POST, "/oauth/token", NEEDS_NOTHING, oauth_token},
