@@ -55,7 +55,7 @@ struct model {
 };
 
 struct tally {
-    uint64_t verbs, reboots, cuts, older, full, created, consumed, revoked, relocated, checked;
+    uint64_t verbs, reboots, cuts, deep_cuts, older, full, created, consumed, revoked, relocated, checked;
 };
 
 extern struct model now; /* as of the last verb */

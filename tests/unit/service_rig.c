@@ -46,7 +46,7 @@ void rig_new_with(size_t table_bytes, uint32_t block_count)
 {
     sim_reset();
     start_crypto();
-    sim_flash_create(SIM_FLASH_NOR, 65536, block_count);
+    sim_flash_create(rig.flash_model, 65536, block_count);
     free(table_memory);
     table_memory = aligned_alloc(4096, (table_bytes + 4095) / 4096 * 4096);
     rig.table_bytes = table_bytes;

@@ -13,6 +13,7 @@
 struct rig {
     size_t table_bytes;
     bool jwt_es256;
+    enum sim_flash_model flash_model; /* of the next rig_new */
     struct service_root root;
     struct uuid root_tenant;
     char root_header[256];
