@@ -23,6 +23,7 @@
 #define HTTP_REQUEST_ID_MAX_BYTES      128
 #define HTTP_CHUNK_EXTENSION_MAX_BYTES 256
 #define HTTP_TRAILER_MAX_BYTES         1024
+#define HTTP_TYPE_MAX_BYTES            128 /* an upstream's Content-Type */
 
 /* ---- json ---- */
 #define JSON_DEPTH_MAX      32
@@ -145,7 +146,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVICE_SWEEP_PERIOD_S       60
 #define SERVICE_SWEEP_SLOTS          256 /* looked at between two looks at the time */
 #define SERVICE_OUTCOMES_MAX         8192 /* commands under an Idempotency-Key in a day */
-#define OUTCOME_TYPE_MAX_BYTES       128
+#define OUTCOME_TYPE_MAX_BYTES       HTTP_TYPE_MAX_BYTES
 #define OUTCOME_BODY_MAX_BYTES       16384
 #define SERVICE_ISSUER_MAX_BYTES     272
 #define SERVICE_CLAIMS_MAX_BYTES     1024
