@@ -1,7 +1,7 @@
 /*
  * What the OAuth endpoints share: parameters, client authentication, errors (RFC 6749, RFC 7009, RFC 7662).
  *
- * Order of checks: 400 invalid_request for the body, 401 invalid_client, then the endpoint's own. Errors are
+ * Order of checks: 400 invalid_request for the body, 429 or 401 invalid_client, then the endpoint's own. Errors are
  * {"error","error_description"} (RFC 6749 section 5.2).
  * Ownership: parameters live until the next request.
  */

@@ -15,6 +15,7 @@
 #define TEXT_BYTES  20000
 
 struct appliance appliance;
+struct api_peer send_from = {{[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}};
 
 static uint8_t answer_memory[API_BODY_MAX_BYTES + 1];
 
@@ -130,9 +131,7 @@ static struct reply handle(const struct http_request *request, uint16_t refused_
 {
     static struct api_answer answer;
     static struct buffer body;
-    struct api_call call = {.request = request,
-                            .peer = {{[10] = 0xff, [11] = 0xff, [12] = 192, [14] = 2, [15] = 1}},
-                            .refused_status = refused_status};
+    struct api_call call = {.request = request, .peer = send_from, .refused_status = refused_status};
     body = buffer_over(answer_memory, API_BODY_MAX_BYTES);
     memset(&answer, 0, sizeof(answer));
     answer.response.body = &body;

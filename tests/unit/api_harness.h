@@ -30,6 +30,8 @@ struct appliance {
     char tenant[40]; /* the root's */
 };
 extern struct appliance appliance;
+/* Where requests come from: 192.0.2.1, until a test says otherwise. */
+extern struct api_peer send_from;
 
 /* A new appliance with a blank flash. */
 void appliance_start(void);
