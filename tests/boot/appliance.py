@@ -4,10 +4,12 @@ Only Python's standard library. Servers listen on loopback (qemu) or in the rig'
 """
 
 import base64
+import collections
 import ctypes
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -21,6 +23,8 @@ from urllib.parse import urlsplit
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.append(os.path.join(ROOT, "images"))  # machine.py, for tests that look under the rig
 RIG = os.path.join(ROOT, "images", "rig")
+OPENAPI_CHECK = os.path.join(ROOT, "tests", "clients", "openapi_check.py")
+SKIP_EXIT = 77
 
 
 CLONE_NEWNET = 0x40000000
@@ -56,6 +60,44 @@ class Connection(http.client.HTTPSConnection):
         plain = connect_within(self.namespace, self.address, self.timeout)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = self.tls.wrap_socket(plain, server_hostname=self.address[0])
+
+
+class Exchanges:
+    """What Clients asked and got, to be held against the API's description when the suite ends; a sample of it where
+    many are alike."""
+
+    ALIKE_MAX = 60
+
+    def __init__(self):
+        self.kept = []
+        self.alike = collections.Counter()
+
+    def note(self, method, path, headers, body, reply):
+        if isinstance(body, bytes):
+            body = body.decode(errors="replace")
+        kind = method, re.sub(r"[0-9a-f]{8}-[-0-9a-f]{27}", "{id}", path.partition("?")[0]), reply.status
+        self.alike[kind] += 1
+        if self.alike[kind] <= self.ALIKE_MAX:
+            self.kept.append({"method": method, "target": path, "headers": headers, "body": body or "",
+                              "status": reply.status, "answer_headers": dict(reply.headers), "answer": reply.text})
+
+    def check(self, suite):
+        """One check of `suite`: tests/clients/openapi_check.py is content."""
+        if not self.kept:
+            return
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(exchange) + "\n" for exchange in self.kept)
+            file.flush()
+            done = subprocess.run([OPENAPI_CHECK, file.name], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  timeout=300, check=False)
+        if done.returncode == SKIP_EXIT:
+            suite.skipped += 1
+        else:
+            print(done.stdout.strip().rpartition("\n")[2], flush=True)
+            suite.check("exchanges are as the API's description says", done.returncode == 0, done.stdout + done.stderr)
+
+
+EXCHANGES = Exchanges()
 
 
 class Reply:
@@ -98,10 +140,12 @@ class Client:
         try:
             self.connection.request(method, path, body=body, headers=headers)
             response = self.connection.getresponse()
-            return Reply(response.status, response.headers, response.read().decode())
+            reply = Reply(response.status, response.headers, response.read().decode())
         except Exception:
             self.close()
             raise
+        EXCHANGES.note(method, path, headers, body, reply)
+        return reply
 
     def get(self, path, **more):
         return self.request("GET", path, **more)
@@ -212,6 +256,7 @@ class Suite:
         print(f"{name}: {time.monotonic() - begin:.1f} s", flush=True)
 
     def finish(self):
+        EXCHANGES.check(self)
         more = f", {self.skipped} skipped" if self.skipped else ""
         print(f"{self.passed} passed, {self.failed} failed{more}")
         sys.exit(1 if self.failed or not self.passed + self.skipped else 0)
