@@ -140,6 +140,9 @@ static enum status apply_token(const struct store_record *record)
     ids_seen(&entry.token.id);
     notes_seen(entry.token.note);
     entry.token.flags |= TOKEN_USED;
+    if (fields_find(entry.text, FIELD_CIDRS).data != NULL) {
+        entry.token.flags |= TOKEN_FLAG_RANGES;
+    }
     entry.token.segment = record->segment;
     entry.token.text = text;
     *token_at(tables, ref) = entry.token;

@@ -66,6 +66,9 @@ static uint32_t prove(struct bytes header, enum credential_kind *kind)
 
 static bool address_allowed(const struct token *token, const uint8_t address[16])
 {
+    if ((token->flags & TOKEN_FLAG_RANGES) == 0) {
+        return true;
+    }
     struct bytes ranges = fields_find(pool_text(&service.tables.pool, token->text), FIELD_CIDRS);
     for (size_t offset = 0; offset < ranges.size; offset += FIELD_CIDR_BYTES) {
         struct cidr range;
@@ -75,7 +78,7 @@ static bool address_allowed(const struct token *token, const uint8_t address[16]
             return true;
         }
     }
-    return ranges.size == 0;
+    return false;
 }
 
 /* A token that ends some day proves nothing while the day is unknown. */

@@ -84,6 +84,18 @@ static void leave_list(struct tables *tables, const struct token *token)
     }
 }
 
+/* ---- the state under which a token is counted ---- */
+
+static unsigned counted(const struct token *token)
+{
+    return (token->flags & TOKEN_COUNTED_MASK) >> TOKEN_COUNTED_SHIFT;
+}
+
+static void set_counted(struct token *token, enum token_state state)
+{
+    token->flags = (uint8_t)((token->flags & ~TOKEN_COUNTED_MASK) | (unsigned)state << TOKEN_COUNTED_SHIFT);
+}
+
 /* ---- chains ---- */
 
 static uint32_t *id_bucket(const struct tables *tables, const struct uuid *id)
@@ -134,7 +146,7 @@ void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
     enter_list(tables, ref);
     tables->token_count++;
     enum token_state state = token_state_at(token, now_s);
-    token->flags = (uint8_t)((token->flags & 0x1F) | (unsigned)state << TOKEN_COUNTED_SHIFT);
+    set_counted(token, state);
     tables->counts[token->family][state]++;
 }
 
@@ -142,7 +154,7 @@ void tokens_drop(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
     assert((token->flags & TOKEN_USED) != 0);
-    tables->counts[token->family][token->flags >> TOKEN_COUNTED_SHIFT]--;
+    tables->counts[token->family][counted(token)]--;
     leave_id_chain(tables, ref);
     leave_key_chain(tables, ref);
     leave_list(tables, token);
@@ -191,9 +203,9 @@ enum token_state token_state_at(const struct token *token, int64_t now_s)
 void tokens_recount(struct tables *tables, struct token *token, int64_t now_s)
 {
     enum token_state state = token_state_at(token, now_s);
-    tables->counts[token->family][token->flags >> TOKEN_COUNTED_SHIFT]--;
+    tables->counts[token->family][counted(token)]--;
     tables->counts[token->family][state]++;
-    token->flags = (uint8_t)((token->flags & 0x1F) | (unsigned)state << TOKEN_COUNTED_SHIFT);
+    set_counted(token, state);
 }
 
 bool token_collectable(const struct tables *tables, const struct token *token, int64_t now_s)

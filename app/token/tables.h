@@ -26,10 +26,12 @@ enum token_flag {
     TOKEN_FLAG_CONSUMED = 2,
     TOKEN_FLAG_ROOT = 4,
     TOKEN_FLAG_EXPIRES_GIVEN = 8,
-    TOKEN_FLAG_TOUCHED = 16 /* last use is not in the log yet */
+    TOKEN_FLAG_TOUCHED = 16, /* last use is not in the log yet */
+    TOKEN_FLAG_RANGES = 128  /* its text has address ranges; spares most callers a look at it */
 };
 #define TOKEN_FLAGS_KEPT    (TOKEN_FLAG_CONSUMED | TOKEN_FLAG_ROOT | TOKEN_FLAG_EXPIRES_GIVEN)
 #define TOKEN_COUNTED_SHIFT 5 /* two bits: the state under which counts[] has it */
+#define TOKEN_COUNTED_MASK  0x60u
 
 struct token {
     struct uuid id;
