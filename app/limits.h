@@ -106,7 +106,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 /* All texts of one entity and their field headers (3 bytes each) fit; so does its record. */
 static_assert(TOKEN_NAME_MAX_BYTES + TOKEN_DESCRIPTION_MAX_BYTES + TOKEN_REASON_MAX_BYTES +
                       USER_EMAIL_MAX_BYTES + ACTION_NAME_MAX_BYTES + 17 * TOKEN_CIDRS_MAX +
-                      40 * TOKEN_MEMOS_MAX + 128 <=
+                      40 * TOKEN_MEMOS_MAX + 160 <=
                   TOKEN_TEXT_MAX_BYTES,
               "a token's texts");
 static_assert(TENANT_NAME_MAX_BYTES + TENANT_POLICY_MAX_BYTES + 128 <= PRINCIPAL_TEXT_MAX_BYTES,

@@ -123,14 +123,22 @@ static bool is_own(const struct caller *caller, const struct inspection *found)
     if (caller->kind == CALLER_USER) {
         return found->token.user_ref == caller->user_ref && found->token.tenant_ref == caller->tenant_ref;
     }
-    return found->token.ref == caller->token_ref;
+    return found->token.ref == caller->token_ref; /* its access tokens too */
 }
 
-static void revoke(struct exchange *exchange, struct inspection *found)
+/* An access token dies with all that its credential was given before it; the credential goes on. */
+static enum status revoke(const struct exchange *exchange, struct inspection *found)
 {
     bool already = false;
-    enum status status =
-        service_revoke(&exchange->caller, found->token.ref, (struct bytes){NULL, 0}, &already, &found->token);
+    if (found->is_access_token) {
+        return service_revoke_access_token(found->token.ref, &found->jti);
+    }
+    return service_revoke(&exchange->caller, found->token.ref, (struct bytes){NULL, 0}, &already,
+                          &found->token);
+}
+
+static void answer_revoked(struct exchange *exchange, enum status status)
+{
     if (status == STATUS_OK) {
         answer_empty(exchange, 200);
     } else if (status == STATUS_DENIED) {
@@ -151,10 +159,7 @@ void oauth_revoke(struct exchange *exchange)
         fail_oauth(exchange, 400, "invalid_request", "token is missing.");
     } else if (service_inspect(parameters.token, &found) != STATUS_OK || !is_own(&exchange->caller, &found)) {
         answer_empty(exchange, 200); /* unknown, or another's: the same answer (RFC 7009 section 2.2) */
-    } else if (found.is_access_token) {
-        /* It carries its own end, an hour at most, and dies with its credential. */
-        fail_oauth(exchange, 400, "unsupported_token_type", "Access tokens end with their credential.");
     } else {
-        revoke(exchange, &found);
+        answer_revoked(exchange, revoke(exchange, &found));
     }
 }

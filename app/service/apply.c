@@ -242,6 +242,25 @@ static enum status apply_rotated(const struct store_record *record)
     return STATUS_OK;
 }
 
+/* Access tokens are not in the table; their ids grow, so that one id voids all that a credential was given up to it. */
+static enum status apply_access_cut(const struct store_record *record)
+{
+    struct change_record change;
+    enum status status = record_get_change(record->payload, &change);
+    struct bytes cut = status == STATUS_OK ? fields_find(change.text, FIELD_ACCESS_CUT) : change.text;
+    if (status == STATUS_OK && cut.data == NULL) {
+        return STATUS_DAMAGED;
+    }
+    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    if (ref != 0) {
+        struct uuid jti;
+        memcpy(jti.bytes, cut.data, UUID_BYTES);
+        ids_seen(&jti);
+        edit_text(ref, FIELD_ACCESS_CUT, FIELD_ACCESS_CUT, change.text);
+    }
+    return status;
+}
+
 /* ---- many tokens ---- */
 
 static enum status apply_touched(const struct store_record *record)
@@ -354,6 +373,8 @@ enum status apply_record(const struct store_record *record)
         return apply_note(record);
     case RECORD_USER_DELETED:
         return apply_user_deleted(record);
+    case RECORD_ACCESS_CUT:
+        return apply_access_cut(record);
     case RECORD_OUTCOME:
         return outcomes_apply(record);
     default:

@@ -31,7 +31,7 @@ static size_t certain_text_bytes(struct bytes text)
     size_t offset = 0;
     while (fields_next(text, &offset, &field)) {
         bool later = field.tag == FIELD_REASON || field.tag == FIELD_REVOKED_BY ||
-                     field.tag == FIELD_PREVIOUS || field.tag == FIELD_MEMO;
+                     field.tag == FIELD_PREVIOUS || field.tag == FIELD_MEMO || field.tag == FIELD_ACCESS_CUT;
         size += later ? 0 : FIELD_HEADER_BYTES + field.value.size;
     }
     return size;

@@ -198,6 +198,13 @@ uint32_t verify_jwt(struct bytes text)
     return bytes_equal(buffer_view(&got), buffer_view(&expected)) ? ref : 0;
 }
 
+/* Was it, or one that the credential was given after it, revoked? */
+static bool is_cut(const struct token *token, const struct uuid *jti)
+{
+    struct bytes cut = fields_find(pool_text(&service.tables.pool, token->text), FIELD_ACCESS_CUT);
+    return cut.size == UUID_BYTES && memcmp(jti->bytes, cut.data, UUID_BYTES) <= 0;
+}
+
 uint32_t verify_access_token(struct bytes text, struct access_claims *claims)
 {
     uint8_t got_bytes[SERVICE_CLAIMS_MAX_BYTES];
@@ -218,8 +225,9 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims)
     if (ref == 0 || token_at(&service.tables, ref)->family != TOKEN_PLATFORM) {
         return 0;
     }
-    write_access_claims(token_at(&service.tables, ref), claims, &expected);
-    return bytes_equal(buffer_view(&got), buffer_view(&expected)) ? ref : 0;
+    const struct token *token = token_at(&service.tables, ref);
+    write_access_claims(token, claims, &expected);
+    return bytes_equal(buffer_view(&got), buffer_view(&expected)) && !is_cut(token, &claims->jti) ? ref : 0;
 }
 
 enum status service_issue_access_token(const struct caller *caller, struct buffer *text,

@@ -25,6 +25,7 @@ enum record_type {
     RECORD_NOTE = 10,         /* full */
     RECORD_USER_DELETED = 11, /* delta */
     RECORD_OUTCOME = 12,      /* full */
+    RECORD_ACCESS_CUT = 13,   /* delta */
     RECORD_TYPE_END
 };
 
@@ -49,7 +50,8 @@ struct token_record {
     struct bytes text;
 };
 
-/* RECORD_REVOKED (reason, revoked by), RECORD_CONSUMED (memo), RECORD_USER_DELETED (no text). */
+/* RECORD_REVOKED (reason, revoked by), RECORD_CONSUMED (memo), RECORD_USER_DELETED (no text), RECORD_ACCESS_CUT
+ * (the cut). */
 struct change_record {
     struct uuid id;
     uint32_t at_s;

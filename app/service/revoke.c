@@ -44,6 +44,22 @@ enum status service_revoke(const struct caller *caller, uint32_t token_ref, stru
     return status;
 }
 
+/* The cut itself must be kept, so it is refused while there is no room even for what is essential. */
+enum status service_revoke_access_token(uint32_t token_ref, const struct uuid *jti)
+{
+    const struct token *token = token_at(&service.tables, token_ref);
+    struct bytes old = pool_text(&service.tables.pool, token->text);
+    struct buffer *text = journal_text();
+    assert(token->family == TOKEN_PLATFORM);
+    fields_append(text, FIELD_ACCESS_CUT, bytes_of(jti->bytes, UUID_BYTES));
+    if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, old.size + text->size)) {
+        return STATUS_FULL;
+    }
+    struct change_record record = {token->id, (uint32_t)clock_bound_s(), buffer_view(text)};
+    record_put_change(journal_payload(), &record);
+    return journal(STORE_ESSENTIAL, RECORD_ACCESS_CUT);
+}
+
 enum status service_revoke_many(const struct caller *caller, const struct revocation_selector *selector,
                                 uint64_t *revoked_count)
 {

@@ -254,6 +254,10 @@ enum status service_revoke(const struct caller *caller, uint32_t token_ref, stru
                            bool *already, struct token_view *token) MUST_USE;
 
 /* At least one selector must be given (assert). */
+/* Void an access token that service_inspect found valid, and all that its credential was given before it; the credential
+ * itself goes on. */
+enum status service_revoke_access_token(uint32_t token_ref, const struct uuid *jti) MUST_USE;
+
 struct revocation_selector {
     uint32_t tenant_ref;      /* 0: any */
     uint32_t user_ref;        /* 0: any */

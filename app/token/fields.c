@@ -79,6 +79,8 @@ static bool value_possible(enum field_tag tag, struct bytes value)
         return size == FIELD_PREVIOUS_BYTES;
     case FIELD_MEMO:
         return size == FIELD_MEMO_BYTES;
+    case FIELD_ACCESS_CUT:
+        return size == FIELD_CUT_BYTES;
     case FIELD_TENANTS:
         return size % 16 == 0 && size <= 16 * USER_TENANTS_MAX;
     default:

@@ -24,6 +24,7 @@ enum field_tag {
     FIELD_EMAIL = 11,
     FIELD_TENANTS = 12, /* 16 bytes each */
     FIELD_CAPABILITY = 13,
+    FIELD_ACCESS_CUT = 14, /* jti (16): access tokens of the credential up to it are void */
     FIELD_TAG_END
 };
 
@@ -31,6 +32,7 @@ enum field_tag {
 #define FIELD_CIDR_BYTES     17
 #define FIELD_PREVIOUS_BYTES 20
 #define FIELD_MEMO_BYTES     37
+#define FIELD_CUT_BYTES      16
 
 struct field {
     enum field_tag tag;

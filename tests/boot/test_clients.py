@@ -58,9 +58,10 @@ def openid_client(suite, rig, tenant, user, jwt):
     suite.equal("introspected dz_", [seen["introspectedJwt"][key] for key in ("active", "jti", "username")],
                 [True, seen["api"]["payload"]["jti"], user["email"]])
     suite.equal("unknown", seen["unknown"], {"active": False})
-    suite.equal("revoked", (seen["before"]["active"], seen["after"]), (True, {"active": False}))
+    suite.equal("access token revoked", (seen["before"]["active"], seen["cut"]), (True, {"active": False}))
+    suite.equal("client revoked", (seen["beforeLast"]["active"], seen["after"]), (True, {"active": False}))
     suite.equal("refusals", seen["refusals"], {
-        "accessToken": "unsupported_token_type", "revokedClient": "OAUTH_WWW_AUTHENTICATE_CHALLENGE",
+        "revokedClient": "OAUTH_WWW_AUTHENTICATE_CHALLENGE",
         "tampered": "ERR_JWS_SIGNATURE_VERIFICATION_FAILED", "typ": "ERR_JWT_CLAIM_VALIDATION_FAILED",
         "issuer": "ERR_JWT_CLAIM_VALIDATION_FAILED",
         "secret": "OAUTH_WWW_AUTHENTICATE_CHALLENGE", "grant": "unsupported_grant_type"})

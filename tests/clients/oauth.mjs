@@ -41,10 +41,13 @@ const unknown = await client.tokenIntrospection(config, 'nothing')
 const other = await discover(revocable.clientId, client.ClientSecretBasic(revocable.clientSecret))
 const short = await client.clientCredentialsGrant(other)
 const before = await client.tokenIntrospection(config, short.access_token)
-const accessTokenRefusal = await refusal(client.tokenRevocation(other, short.access_token))
+await client.tokenRevocation(other, short.access_token)
+const cut = await client.tokenIntrospection(config, short.access_token)
+const again = await client.clientCredentialsGrant(other)
+const beforeLast = await client.tokenIntrospection(config, again.access_token)
 await client.tokenRevocation(other, `${revocable.clientId}:${revocable.clientSecret}`)
 await client.tokenRevocation(config, 'nothing')
-const after = await client.tokenIntrospection(config, short.access_token)
+const after = await client.tokenIntrospection(config, again.access_token)
 
 const tampered = granted.access_token.replace(/\.[^.]/, (two) => (two === '.e' ? '.f' : '.e'))
 const wrong = await discover(clientId, client.ClientSecretBasic('0'.repeat(36)))
@@ -52,9 +55,8 @@ const wrong = await discover(clientId, client.ClientSecretBasic('0'.repeat(36)))
 console.log(JSON.stringify({
   metadata,
   granted: { token_type: granted.token_type, expires_in: granted.expires_in },
-  access, postedAccess, api, introspected, introspectedJwt, unknown, before, after,
+  access, postedAccess, api, introspected, introspectedJwt, unknown, before, cut, beforeLast, after,
   refusals: {
-    accessToken: accessTokenRefusal,
     revokedClient: await refusal(client.clientCredentialsGrant(other)),
     tampered: await refusal(jose.jwtVerify(tampered, keys, rules)),
     typ: await refusal(jose.jwtVerify(jwt.slice('dz_'.length), keys, { ...rules, typ: 'at+jwt' })),

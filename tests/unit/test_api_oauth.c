@@ -260,6 +260,45 @@ static void test_revoke(void **state)
     assert_int_equal(root.status, 403);
 }
 
+static unsigned status_with(const char *access)
+{
+    return SEND(.path = "/tokens", .authorization = text_of("Bearer %s", access)).status;
+}
+
+/* An access token takes with it what came before it, not what comes after, and not its credential; across a reboot. */
+static void test_revoke_access_token(void **state)
+{
+    (void)state;
+    char tokens[4][2048];
+    for (int i = 0; i < 3; i++) {
+        strcpy(tokens[i], access_token(basic_all));
+    }
+    struct reply foreign = form("/oauth/revoke", basic_transact, text_of("token=%s", tokens[1]));
+    assert_int_equal(foreign.status, 200);
+    assert_int_equal(status_with(tokens[1]), 200);
+    struct reply own = form("/oauth/revoke", basic_all, text_of("token=%s", tokens[1]));
+    assert_int_equal(own.status, 200);
+    assert_int_equal(own.body_size, 0);
+    strcpy(tokens[3], access_token(basic_all)); /* in the same second */
+    for (int turn = 0; turn < 2; turn++) {
+        assert_int_equal(status_with(tokens[0]), 401);
+        assert_int_equal(status_with(tokens[1]), 401);
+        assert_int_equal(status_with(tokens[2]), 200);
+        assert_int_equal(status_with(tokens[3]), 200);
+        struct reply shown = introspect(basic_all, tokens[1]);
+        assert_json(&shown, 200, INACTIVE);
+        assert_int_equal(SEND(.path = "/tokens", .authorization = basic_all).status, 200);
+        appliance_reboot();
+    }
+    struct reply again = form("/oauth/revoke", basic_all, text_of("token=%s", tokens[1]));
+    assert_int_equal(again.status, 200);
+    struct reply rest =
+        form("/oauth/revoke", text_of("Bearer %s", tokens[3]), text_of("token=%s", tokens[3]));
+    assert_int_equal(rest.status, 200);
+    assert_int_equal(status_with(tokens[2]), 401);
+    assert_int_equal(status_with(access_token(basic_all)), 200);
+}
+
 /* ---- metadata ---- */
 
 static void test_metadata(void **state)
@@ -392,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_introspect_inactive),
         cmocka_unit_test(test_introspect_errors),
         cmocka_unit_test(test_revoke),
+        cmocka_unit_test(test_revoke_access_token),
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_verify),
         cmocka_unit_test(test_verify_for_nginx),

@@ -178,6 +178,12 @@ static void make_samples(const struct action_case *c)
         &out, &(struct rotated_record){.id = c->consumer.principal, .at_s = 9, .previous_until_s = 10});
     keep(RECORD_ROTATED, &out);
     out.size = 0;
+    uint8_t cut_bytes[FIELD_HEADER_BYTES + FIELD_CUT_BYTES];
+    struct buffer cut = buffer_over(cut_bytes, sizeof cut_bytes);
+    fields_append(&cut, FIELD_ACCESS_CUT, bytes_of(token->id.bytes, UUID_BYTES));
+    record_put_change(&out, &(struct change_record){c->consumer.principal, 9, buffer_view(&cut)});
+    keep(RECORD_ACCESS_CUT, &out);
+    out.size = 0;
     record_put_touched(&out, &token->id, 1767225800);
     record_put_touched(&out, &c->consumer.principal, 1767225800);
     keep(RECORD_TOUCHED, &out);
