@@ -144,7 +144,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVICE_TOUCHED_MAX          4096 /* tokens whose last use waits for the log */
 #define SERVICE_TOUCH_PERIOD_S       60
 #define SERVICE_SWEEP_PERIOD_S       60
-#define SERVICE_SWEEP_SLOTS          256 /* looked at between two looks at the time */
+#define SERVICE_SWEEP_SLOTS          256  /* looked at between two looks at the time */
 #define SERVICE_OUTCOMES_MAX         8192 /* commands under an Idempotency-Key in a day */
 #define OUTCOME_TYPE_MAX_BYTES       HTTP_TYPE_MAX_BYTES
 #define OUTCOME_BODY_MAX_BYTES       16384
