@@ -11,6 +11,7 @@
 #define JETON_TESTS_SUPPORT_DICTIONARY_H
 
 #include "store/store.h"
+#include "tests/support/powercut.h"
 
 #define DICTIONARY_ENTRIES_MAX (1 << 18)
 
@@ -52,11 +53,6 @@ void checker_acknowledge(void);
  * A message in `why` if not. */
 bool checker_agrees(int64_t now_s, char *why, size_t why_bytes);
 
-/* What a driver of cuts needs to go back to. */
-struct checker_mark {
-    size_t noted;
-    size_t acknowledged;
-};
 struct checker_mark checker_here(void);
 /* As if the run had ended when so much was noted and acknowledged. */
 bool checker_agrees_at(struct checker_mark mark, int64_t now_s, char *why, size_t why_bytes);
