@@ -169,6 +169,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define CONN_WRITE_MS          30000
 #define CONN_WRITE_STEP_BYTES  32768 /* taken by the peer within CONN_WRITE_MS */
 #define CONN_LINGER_MS         3000
+#define CONN_LINGERS_MAX       10    /* times CONN_LINGER_MS, while our last bytes are not taken */
 #define CONN_REQUESTS_PER_STEP 32    /* of one client, before others have their turn */
 #define CONN_OUT_HIGH_BYTES    16384 /* no further request is answered while that much waits */
 #define CONN_SEGMENTS_MAX      64    /* received and not read yet; more are left to TCP */
@@ -194,7 +195,8 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
 #define MEMORY_SPARE_BYTES   (64 * 1024)
 #define SERVER_PORT          443
 #define HOST_NAME_MAX_BYTES  63
-#define BACKGROUND_STEP_US   2000
+#define UPKEEP_IDLE_US       2000 /* of one step of upkeep while nobody asks */
+#define UPKEEP_BUSY_US       200
 #define IDLE_TICK_NS         1000000000ULL /* the loop looks around once a second, for clock and certificate */
 #define CERTIFICATE_NOT_BEFORE_S                                                                             \
     1577836800LL /* 2020-01-01: a clock that is wrong must not lock its operator out */

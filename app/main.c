@@ -240,14 +240,20 @@ static bool turn(void)
     return busy;
 }
 
+/* Upkeep gets its turn under load too, a short one. True if there is more to do. */
+static bool do_upkeep(uint32_t budget_us)
+{
+    bool more = service_step(budget_us);
+    more |= store_step(service_now_s(), budget_us);
+    return more;
+}
+
 static void serve(void)
 {
     while (!platform_stop_requested()) {
-        if (turn())
-            continue;
-        bool more = service_step(BACKGROUND_STEP_US);
-        more |= store_step(service_now_s(), BACKGROUND_STEP_US);
-        if (more)
+        bool busy = turn();
+        bool more = do_upkeep(busy ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
+        if (busy || more)
             continue;
         uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());
         platform_sleep_until(min_u64(deadline_ns, platform_monotonic_ns() + IDLE_TICK_NS));
