@@ -151,11 +151,14 @@ build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a build/ob
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
-# The offline reader of a flash image: no more of the app than the frame codec and the primitives.
-FLASHDUMP := $(patsubst %,build/obj/linux/%.o,tests/tools/flashdump tests/tools/flashdump_image app/crypto/crypto \
-    app/store/frame) $(filter build/obj/linux/app/base/%,$(APP_linux))
+# Host tools take no more of the app than base, the primitives and what they name.
+TOOL_BASE := build/obj/linux/tests/tools/no_machine.o build/obj/linux/app/crypto/crypto.o \
+    $(filter build/obj/linux/app/base/%,$(APP_linux)) build/obj/linux/lib.a
 
-build/flashdump: $(FLASHDUMP) build/obj/linux/lib.a
+build/flashdump: $(patsubst %,build/obj/linux/%.o,tests/tools/flashdump tests/tools/flashdump_image app/store/frame)
+build/constant_time: build/obj/linux/tests/tools/constant_time.o
+
+build/flashdump build/constant_time: $(TOOL_BASE)
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
@@ -185,7 +188,7 @@ run: ## install what is missing, build, boot under QEMU, and say how to talk to 
 	@$(MAKE) image
 	@images/run
 
-tests: $(TESTS) build/flashdump ## build the test programs only
+tests: $(TESTS) build/flashdump build/constant_time ## build the test programs only
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test

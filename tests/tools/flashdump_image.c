@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "platform/platform.h"
-
 #define HEADER_BODY_OFFSET 512
 #define MARKER             "JETON FLASH LOG\n"
 #define SECRET_MARKER      "JETON SECRET KE\n"
@@ -30,36 +28,6 @@ static bool fault(uint64_t offset, uint64_t record, const char *format, ...)
     image.fault_offset = offset;
     image.fault_record = record;
     return false;
-}
-
-/* ---- the machine, as far as crypto.c asks for one ---- */
-
-enum status platform_entropy(uint8_t *out, size_t size)
-{
-    memset(out, 0x5a, size); /* nothing here makes keys */
-    return STATUS_OK;
-}
-
-uint64_t platform_monotonic_ns(void)
-{
-    return 0;
-}
-
-enum status platform_wall_clock_s(int64_t *unix_s)
-{
-    *unix_s = 0;
-    return STATUS_NO_CLOCK;
-}
-
-void platform_console_write(struct bytes text)
-{
-    fwrite(text.data, 1, text.size, stderr);
-}
-
-void platform_panic(const char *sentence)
-{
-    fprintf(stderr, "flashdump: %s\n", sentence);
-    exit(1);
 }
 
 /* ---- file ---- */
