@@ -72,14 +72,16 @@ class Exchanges:
         self.kept = []
         self.alike = collections.Counter()
 
-    def note(self, method, path, headers, body, reply):
+    def note(self, method, path, headers, body, reply, lax=False):
+        """Remember one; `lax`: its request may be granted without being one that the description allows."""
         if isinstance(body, bytes):
             body = body.decode(errors="replace")
         kind = method, re.sub(r"[0-9a-f]{8}-[-0-9a-f]{27}", "{id}", path.partition("?")[0]), reply.status
         self.alike[kind] += 1
         if self.alike[kind] <= self.ALIKE_MAX:
             self.kept.append({"method": method, "target": path, "headers": headers, "body": body or "",
-                              "status": reply.status, "answer_headers": dict(reply.headers), "answer": reply.text})
+                              "status": reply.status, "answer_headers": dict(reply.headers), "answer": reply.text,
+                              "lax": lax})
 
     def check(self, suite):
         """One check of `suite`: tests/clients/openapi_check.py is content."""
