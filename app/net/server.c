@@ -32,6 +32,8 @@ struct slot {
     struct list_node timer;
     struct list_node waiting;
     struct client *client;
+    unsigned
+        linger_count; /* times that the linger timer ran out on a peer that is slow to take our last bytes */
 };
 
 static struct heap *heap;
@@ -278,6 +280,20 @@ static bool step_list(struct list *list, uint32_t bound)
     return worked;
 }
 
+/* A peer behind a slow line gets more time for the answer that is on its way, but not for ever. */
+static void expire_one(struct slot *slot)
+{
+    if (slot->conn.state != CONN_LINGERING) {
+        counts.timeout_count++;
+        conn_expire(&slot->conn, now_ms());
+    } else if (!socket_is_delivered(&slot->socket) && slot->linger_count < CONN_LINGERS_MAX) {
+        slot->linger_count++;
+        slot->conn.timer_start_ms = now_ms();
+    } else {
+        socket_reset(&slot->socket);
+    }
+}
+
 static bool expire(enum conn_timer timer)
 {
     bool worked = false;
@@ -287,10 +303,7 @@ static bool expire(enum conn_timer timer)
         uint64_t start_ms = slot->conn.timer_start_ms;
         if (now_ms() - start_ms < conn_timer_ms(timer))
             break;
-        counts.timeout_count += timer != CONN_TIMER_LINGER;
-        if (timer == CONN_TIMER_LINGER)
-            socket_reset(&slot->socket);
-        conn_expire(&slot->conn, now_ms());
+        expire_one(slot);
         settle(slot, start_ms, timer);
         worked = true;
     }

@@ -137,6 +137,11 @@ void socket_finish(struct socket *socket)
         (void)tcp_shutdown(socket->pcb, 0, 1); /* without memory lwIP tries again by itself */
 }
 
+bool socket_is_delivered(const struct socket *socket)
+{
+    return socket->pcb == NULL || (socket->pcb->unsent == NULL && socket->pcb->unacked == NULL);
+}
+
 static void forget(struct tcp_pcb *pcb)
 {
     tcp_arg(pcb, NULL);

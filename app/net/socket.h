@@ -40,6 +40,9 @@ void socket_flush(struct socket *socket);
 /* Our FIN after what was written. */
 void socket_finish(struct socket *socket);
 
+/* True when the peer has acknowledged all that was written, and our FIN. */
+bool socket_is_delivered(const struct socket *socket);
+
 /* Let go of it: lwIP delivers what was written and ends the connection by itself. */
 void socket_close(struct socket *socket);
 

@@ -227,6 +227,27 @@ static void test_linger_ends(void **state)
     end_client();
 }
 
+/* One that does not even acknowledge our last bytes gets more time, and then a reset. */
+static void test_linger_of_the_undelivered_ends(void **state)
+{
+    (void)state;
+    struct server_stats stats;
+    open_client();
+    for (unsigned i = 0; i < (CONN_HANDSHAKE_MS + CONN_LINGER_MS + 2000) / 50; i++) {
+        sim_advance_ns(50 * MS);
+        turn();
+    }
+    server_stats(&stats);
+    assert_int_equal(stats.connection_count, 1);
+    for (unsigned i = 0; i < CONN_LINGERS_MAX * CONN_LINGER_MS / 50; i++) {
+        sim_advance_ns(50 * MS);
+        turn();
+    }
+    server_stats(&stats);
+    assert_int_equal(stats.connection_count, 0);
+    end_client();
+}
+
 /* RFC 6528 and RFC 6274: neither sequence numbers nor IP ids follow from the ones before. */
 static void test_unguessable_numbers(void **state)
 {
@@ -384,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_segments_in_every_order),
         cmocka_unit_test(test_time_limits),
         cmocka_unit_test(test_linger_ends),
+        cmocka_unit_test(test_linger_of_the_undelivered_ends),
         cmocka_unit_test(test_unguessable_numbers),
         cmocka_unit_test(test_frames_nearly_right),
         cmocka_unit_test(test_too_many),
