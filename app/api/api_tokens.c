@@ -1,9 +1,9 @@
 /*
  * Family 1: POST /api/v1/tokens and POST /api/v1/tokens/{id}/revoke (WIRE.md section 4).
  *
- * Order of checks: 401, 400 and 403 for caller and x-business-id (auth.h), the body's 400 and 422 (validate.h),
- * Idempotency-Key 400, then at a create 400 for the tenth token, 409, 503; at a revoke the 404 comes before the body, as
- * the thing must be the caller's, then 400 for one revoked already.
+ * Order of checks: 401, 400 and 403 for caller and x-business-id (auth.h), the body's 400 and 422 (validate.h), and then,
+ * creating: Idempotency-Key 400, 400 for the tenth token, 409, 503; revoking: 404 for what is not the caller's, 400 for
+ * one revoked already.
  */
 #include "api/errors.h"
 #include "api/handlers.h"
@@ -98,7 +98,7 @@ void api_token_revoke(struct exchange *exchange)
     struct token_view token;
     struct bytes reason = {NULL, 0};
     bool already = false;
-    if (!find_own(exchange, &token) || !read_reason(exchange, &reason)) {
+    if (!read_reason(exchange, &reason) || !find_own(exchange, &token)) {
         return;
     }
     enum status status = service_revoke(&exchange->caller, token.ref, reason, &already, &token);

@@ -106,9 +106,14 @@ static void boot(void)
 
 void appliance_start(void)
 {
+    appliance_start_with(256);
+}
+
+void appliance_start_with(uint32_t block_count)
+{
     memset(&appliance, 0, sizeof(appliance));
     sim_reset();
-    sim_flash_create(SIM_FLASH_DISK, 65536, 256);
+    sim_flash_create(SIM_FLASH_DISK, 65536, block_count);
     boot();
     take_json_back();
 }
@@ -138,7 +143,8 @@ static struct reply handle(const struct http_request *request, uint16_t refused_
     api_handle(&call, &answer);
     assert_true(answer.depends_on <= store_newest());
     take_json_back();
-    assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+    enum status flushed = store_flush(service_now_s());
+    assert_true(flushed == STATUS_OK || appliance.flash_fails);
     assert_true(answer.response.request_id.size > 0);
     assert_true(answer.response.status >= 200 && answer.response.status <= 599);
     assert_int_equal(answer.response.content_type == NULL, body.size == 0);

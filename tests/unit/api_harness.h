@@ -27,7 +27,8 @@ struct appliance {
     char root[160];     /* Authorization of the root token */
     char client_id[40]; /* of the root token */
     char client_secret[40];
-    char tenant[40]; /* the root's */
+    char tenant[40];  /* the root's */
+    bool flash_fails; /* what is written need not become durable */
 };
 extern struct appliance appliance;
 /* Where requests come from: 192.0.2.1, until a test says otherwise. */
@@ -35,6 +36,8 @@ extern struct api_peer send_from;
 
 /* A new appliance with a blank flash. */
 void appliance_start(void);
+/* The same with a small flash, of so many blocks of 64 KiB. */
+void appliance_start_with(uint32_t block_count);
 /* The same after a loss of power: memory is gone, the flash stays. */
 void appliance_reboot(void);
 /* The clock goes on. */
