@@ -8,10 +8,12 @@
  * segment, hands each record of it to owner->relocate, which appends the entity's *current* full state again if the
  * segment held its newest full record; then the segment is erased. Deltas of the oldest segment are never needed: their
  * entity's full record is in a newer one by then. So an owner must remember, per entity, the segment of its newest full
- * record, as store_append returned it or replay told it.
+ * record, as store_append returned it or replay told it; it is compared for equality only. relocate is called from
+ * store_step and store_flush, so at these calls every verb must have changed the table as it has written the log.
  *
  * Ownership: one store; payloads are copied on append; views given to callbacks live during the call.
- * Blocking: store_flush waits for the device; store_step works at most about `budget_us`; the rest is RAM only.
+ * Blocking: store_flush waits for the device, and compacts a little when free segments are few; store_step works at most
+ * about `budget_us`; store_append programs a frame that has become full (about 16 KiB); the rest is RAM only.
  * Failure: STATUS_FULL (issuing only, until compaction or expiry makes room), STATUS_READ_ONLY after the device failed
  *   for good (reads go on), and at open the statuses below with a sentence for the operator. What a failed or cut
  *   flush was to write is not there after a reboot, or there whole, frame by frame in order.
@@ -49,10 +51,11 @@ struct store_options {
         device_secret; /* wraps the device key; empty: a random one kept in the flash's own reserved block */
 };
 
-/* Open the flash: replay a log, or format a *blank* flash (every byte erased in the header blocks and no record
- * anywhere). STATUS_NOT_FOUND no flash; STATUS_FOREIGN not a Jeton flash, another version, or the wrong device secret;
+/* Open the flash: replay a log, or format a *blank* flash (every byte erased; of one above 64 MiB the header blocks and
+ * where each segment begins), or finish a formatting that was cut. `formatted`: the log has no record yet.
+ * STATUS_NOT_FOUND no flash; STATUS_FOREIGN not a Jeton flash, another version, or the wrong device secret;
  * STATUS_DAMAGED a hole or a contradiction; STATUS_IO. In these cases store_sentence() says what to do, and nothing was
- * written. `formatted` tells a first boot. Memory comes from `scratch`-less static buffers sized by limits.h. */
+ * written. May be called again: all state starts anew. Memory: static buffers sized by limits.h, about 260 KiB. */
 enum status store_open(const struct store_options *options, bool *formatted) MUST_USE;
 
 /* Why open failed or why the store is read-only, and what to do: one line for the console. */

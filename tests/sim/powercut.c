@@ -138,12 +138,10 @@ static bool search_use(enum sim_flash_model model, uint32_t worker)
         .subject = &subject,
         .model = model,
         .stride = {1, 1, cut_is_long ? 2 : 16, 16},
-        .deeper = {0, cut_is_long ? 20 : 60, cut_is_long ? 200 : 600, 0},
+        .deeper = {0, cut_is_long ? 20 : 100, cut_is_long ? 200 : 600, 0},
         .turns = {0, 150, 5, 3},
         .worker = worker,
     };
-    if (!cut_is_long && model == SIM_FLASH_NOR)
-        search.stride[1] = 4;
     return age(model) && cut_search(&search, model == SIM_FLASH_NOR ? "in use on NOR" : "in use on a disk");
 }
 

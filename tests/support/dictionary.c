@@ -260,14 +260,22 @@ bool checker_agrees_at(struct checker_mark mark, int64_t now_s, char *why, size_
         bool is = same(model, &dictionary[note->id], now_s);
         differences = differences + (was && !is) - (!was && is);
     }
+    const struct entry *found = &dictionary[first];
+    bool is_gone = found->version == 0 || found->expires_s <= now_s;
+    bool was_gone = wanted.version == 0 || wanted.expires_s <= now_s;
+    bool is_fresh_again = wanted.is_consumed && !found->is_consumed;
     if (differences > 0)
-        snprintf(why, why_bytes,
-                 "entry %u: acknowledged version %u consumed %d, found version %u consumed %d (%u differ, "
-                 "%zu of %zu "
-                 "acknowledged)",
-                 (unsigned)first, (unsigned)wanted.version, wanted.is_consumed,
-                 (unsigned)dictionary[first].version, dictionary[first].is_consumed, (unsigned)differences,
-                 mark.acknowledged, mark.noted);
+        snprintf(
+            why, why_bytes,
+            "%s: entry %u: acknowledged version %u consumed %d, found version %u consumed %d (%u differ, "
+            "%zu of %zu "
+            "acknowledged)",
+            !is_gone && is_fresh_again ? "consumed twice"
+            : was_gone && !is_gone     ? "resurrected"
+                                       : "lost",
+            (unsigned)first, (unsigned)wanted.version, wanted.is_consumed,
+            (unsigned)dictionary[first].version, dictionary[first].is_consumed, (unsigned)differences,
+            mark.acknowledged, mark.noted);
     return differences == 0;
 }
 

@@ -26,7 +26,8 @@ struct cut_subject {
     bool (*turn)(void);        /* one turn of the loop, with a flush; false: the store refused */
     void (*start)(void);       /* a new history: what is in RAM now is true and acknowledged */
     struct checker_mark (*here)(void);
-    /* Booted in a state of the time of `mark`: acknowledged, plus a first part of what was not? */
+    /* Booted in a state of the time of `mark`: acknowledged, plus a first part of what was not? If not, `why` begins
+     * with "lost", "resurrected" or "consumed twice". */
     bool (*agrees)(struct checker_mark mark, char *why, size_t why_bytes);
     void *(*put_aside)(void); /* the history; and back */
     void (*take_back)(void *kept);

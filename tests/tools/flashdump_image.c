@@ -44,7 +44,7 @@ bool image_load(const char *path)
         image.size = fread(image.bytes, 1, (size_t)size, file);
     if (file != NULL)
         fclose(file);
-    if (size <= 0 || image.size != (size_t)size) {
+    if (size <= 0 || image.bytes == NULL || image.size != (size_t)size) {
         fprintf(stderr, "flashdump: %s: %s\n", path, errno != 0 ? strerror(errno) : "empty");
         return false;
     }

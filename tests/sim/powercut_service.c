@@ -1,0 +1,147 @@
+/*
+ * Power cuts, exhaustively, on the real service: verbs of all families, compaction running, cut at every flash operation.
+ *
+ *   powercut_service [--long] [--seed N]
+ *
+ * The checker is the service's model: a copy of it after each verb, and the rule that a boot must find the last acknowledged
+ * copy or a later one, whole. Every token is then asked for: none lost, none alive again, none consumable twice.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/store.h"
+#include "tests/support/powercut.h"
+#include "tests/unit/service_model.h"
+
+#define COPIES_MAX   1200
+#define FLASH_BLOCKS 16
+
+/* Copies after each verb; those of the runs below lie behind those of the runs above. */
+static struct {
+    struct model *copies;
+    size_t first; /* of this run: true and acknowledged when it began */
+    size_t count;
+    size_t acknowledged;
+} history;
+
+static void note(void)
+{
+    if (history.copies == NULL)
+        history.copies = calloc(COPIES_MAX, sizeof *history.copies);
+    if (history.copies == NULL || history.count == COPIES_MAX)
+        abort();
+    history.copies[history.count++] = now;
+}
+
+static void acknowledge(void)
+{
+    history.acknowledged = history.count - 1;
+}
+
+static void start(void)
+{
+    history.first = history.count;
+    note();
+    acknowledge();
+}
+
+static struct checker_mark here(void)
+{
+    return (struct checker_mark){history.count, history.acknowledged};
+}
+
+struct kept {
+    size_t first, count, acknowledged;
+    struct model now;
+};
+
+static void *put_aside(void)
+{
+    struct kept *kept = malloc(sizeof *kept);
+    if (kept == NULL)
+        abort();
+    *kept = (struct kept){history.first, history.count, history.acknowledged, now};
+    return kept;
+}
+
+static void take_back(void *context)
+{
+    struct kept *kept = context;
+    history.first = kept->first;
+    history.count = kept->count;
+    history.acknowledged = kept->acknowledged;
+    now = kept->now;
+    free(kept);
+}
+
+static bool agrees(struct checker_mark mark, char *why, size_t why_bytes)
+{
+    size_t found = history.first;
+    uint64_t newest = store_newest();
+    for (size_t i = history.first; i < mark.noted; i++)
+        found = history.copies[i].position <= newest ? i : found;
+    if (history.copies[mark.acknowledged].position > newest) {
+        snprintf(why, why_bytes, "lost: acknowledged up to record %llu, found %llu",
+                 (unsigned long long)history.copies[mark.acknowledged].position, (unsigned long long)newest);
+        return false;
+    }
+    now = history.copies[found];
+    check_all(); /* asserts */
+    return true;
+}
+
+static bool turn(void)
+{
+    for (uint32_t verbs = 1 + cut_draw(4); verbs > 0; verbs--) {
+        model_verb();
+        note();
+    }
+    if (cut_draw(4) == 0)
+        (void)service_step(300);
+    if (store_flush(service_now_s()) != STATUS_OK)
+        return false;
+    acknowledge();
+    rig_advance_s(cut_draw(8));
+    (void)store_step(service_now_s(), 1000);
+    return true;
+}
+
+static const struct cut_subject subject = {rig_try_reboot, turn, start, here, agrees, put_aside, take_back};
+
+static bool search_all(uint32_t worker)
+{
+    struct cut_search search = {
+        .subject = &subject,
+        .model = SIM_FLASH_NOR,
+        .stride = {1, cut_is_long ? 4 : 16, 32, 64},
+        .deeper = {0, cut_is_long ? 60 : 300, 0, 0},
+        .turns = {0, 130, 3, 0},
+        .worker = worker,
+    };
+    struct store_stats stats = {0};
+    cut_random_state = cut_seed;
+    rig_new_with(RIG_TABLE_BYTES, FLASH_BLOCKS);
+    model_start(cut_seed);
+    while (stats.erase_count < 3) {
+        history.count = 0;
+        start();
+        if (!turn())
+            return false;
+        store_stats(&stats);
+    }
+    history.count = 0;
+    start();
+    return cut_search(&search, "the service on NOR");
+}
+
+int main(int argc, char **argv)
+{
+    return cut_main(argc, argv, search_all);
+}
