@@ -125,7 +125,7 @@ class Client:
         self.timeout_s = timeout_s
         self.connection = None
 
-    def request(self, method, path, body=None, headers=None, basic=None, bearer=None, business=None):
+    def request(self, method, path, body=None, headers=None, basic=None, bearer=None, business=None, lax=False):
         headers = dict(headers or {})
         if basic:
             headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
@@ -146,7 +146,7 @@ class Client:
         except Exception:
             self.close()
             raise
-        EXCHANGES.note(method, path, headers, body, reply)
+        EXCHANGES.note(method, path, headers, body, reply, lax)
         return reply
 
     def get(self, path, **more):
