@@ -14,9 +14,9 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 OWN_SHAPES = {"/action-tokens": {"code", "message"}, "/api/v1/tokens": {"detail"}}  # of errors, by path
 BODY_MAX, HEAD_MAX = 16384, 8192
 # A value of each JSON type, and texts that are none of the enumerations, ids or times that a member may want.
-TYPES = {"null": None, "true": True, "number": 3, "fraction": 1.5, "negative": -1, "huge": 1e300, "string": "text", "empty": "",
-         "array": [], "array of arrays": [[]], "array of null": [None], "array of numbers": [3], "object": {},
-         "nested": {"a": {"b": []}}}
+TYPES = {"null": None, "true": True, "number": 3, "fraction": 1.5, "negative": -1, "huge": 1e300, "string": "text",
+         "empty": "", "array": [], "array of arrays": [[]], "array of null": [None], "array of numbers": [3],
+         "object": {}, "nested": {"a": {"b": []}}}
 
 
 class World:
@@ -36,7 +36,8 @@ class World:
     def ask(self, route, body=None, headers=None):
         method, _, path = route.partition(" ")
         # Family 1 grants "30" and true for a number of days, as pydantic does and the description does not say.
-        reply = self.client.request(method, path, body, headers=headers, lax=path.startswith("/api/v1/"), **self.who(path))
+        reply = self.client.request(method, path, body, headers=headers, lax=path.startswith("/api/v1/"),
+                                    **self.who(path))
         if reply.status < 300:
             self.known = None
         return reply
@@ -223,7 +224,8 @@ def media_types(suite, world):
                [("POST /tokens", body, {"Content-Type": media}, 201) for media in right]
                + [("POST /action-tokens", COMMAND, {"Content-Type": media}, 201) for media in right],
                [(route, sent, {"Content-Type": media}, expected) for media in wrong for route, sent, expected in
-                (("POST /tokens", body, 415), ("POST /action-tokens", COMMAND, 415), ("POST /api/v1/tokens", {"name": "x"}, 422))])
+                (("POST /tokens", body, 415), ("POST /action-tokens", COMMAND, 415),
+                 ("POST /api/v1/tokens", {"name": "x"}, 422))])
 
 
 # ---- Authorization ----
@@ -284,7 +286,8 @@ def bodies(world):
                                          "actor": ANY_TEXT | {"empty"}}, UNKNOWN_TOKEN),
         "POST /api/v1/tokens": ({"name": "x", "description": "d", "expires_in_days": 3},
                                 {"name": ANY_TEXT, "description": description, "expires_in_days": days}, 422),
-        "POST /tokens": ({"name": "x", "permissions": ["VIEW"], "expiresAt": "2050-01-01T00:00:00Z", "allowedCidrs": ["::/0"]},
+        "POST /tokens": ({"name": "x", "permissions": ["VIEW"], "expiresAt": "2050-01-01T00:00:00Z",
+                          "allowedCidrs": ["::/0"]},
                          {"name": ANY_TEXT, "permissions": set(), "expiresAt": set(), "allowedCidrs": set()}, 400),
         f"POST /tokens/{token}/rotate": ({"overlapSeconds": 1}, {"overlapSeconds": {"number"}}, 400),
         "POST /admin/v1/tenants": ({"name": "x"}, {"name": ANY_TEXT}, 400),
@@ -340,7 +343,8 @@ def main():
     suite = Suite()
     with Rig(options=UNLIMITED) as rig:
         world = World(rig)
-        for scenario in (texts, numbers, ten_tokens, lists, keys_and_ids, expiries_and_ranges, sizes, media_types, authorizations, types):
+        for scenario in (texts, numbers, ten_tokens, lists, keys_and_ids, expiries_and_ranges, sizes, media_types,
+                         authorizations, types):
             suite.run(scenario.__name__, scenario, world)
         suite.equal("alive", world.client.get("/health/alive").status, 200)
     suite.finish()
