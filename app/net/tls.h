@@ -2,12 +2,14 @@
  * TLS server sessions (TLS 1.3, RFC 8446; TLS 1.2, RFC 5246 with ECDHE and AEAD suites) over a wire that the caller
  * gives. The only user of mbedTLS's SSL layer.
  *
- * Ownership: a session is made by tls_open and ended by tls_free; it holds about 43 KiB of the heap. The identity's
+ * Ownership: a session is made by tls_open and ended by tls_free; it holds about 28 KiB of the heap, 43 KiB during its
+ *   handshake. The identity's
  *   texts are copied. Blocking: none: a call does what the wire's bytes allow and says what it waits for. A full
  *   handshake is some milliseconds of work in one call.
  * Failure: TLS_FAILED ends a session; its alert has been handed to the wire then (RFC 8446 section 6.2), except where
  *   the peer itself sent a fatal alert or went away.
- * Limits: records of 16 KiB in, TLS_WRITE_MAX_BYTES out.
+ * Limits: records of 16 KiB in, TLS_WRITE_MAX_BYTES out. mbedTLS 3.6 knows no KeyUpdate (RFC 8446 section 4.6.3): a peer
+ *   that sends one, after some 2^24 records as a rule, gets unexpected_message and has to connect anew.
  */
 #ifndef JETON_NET_TLS_H
 #define JETON_NET_TLS_H
