@@ -19,26 +19,36 @@ static bool id_is_after(const struct uuid *id, const struct uuid *other)
     return memcmp(id->bytes, other->bytes, UUID_BYTES) > 0;
 }
 
-/* The first row of a page: after the cursor's id, which may be gone. STATUS_INVALID for a foreign cursor. */
+/* The row after this id; when the row of the id is gone, by the order of ids. */
+static uint32_t row_after(const struct admin_table *table, const struct uuid *id)
+{
+    uint32_t ref = 0;
+    struct uuid other;
+    if (table->find(id, &ref) == STATUS_OK) {
+        return table->next(ref);
+    }
+    for (ref = table->next(0); ref != 0; ref = table->next(ref)) {
+        table->id_of(ref, &other);
+        if (id_is_after(&other, id)) {
+            break;
+        }
+    }
+    return ref;
+}
+
+/* The first row of a page. STATUS_INVALID for a foreign cursor. */
 static enum status first_row(const struct admin_table *table, const struct cursor_list *cursors,
                              struct bytes text, uint32_t *ref)
 {
     struct cursor cursor;
-    struct uuid id;
-    *ref = table->next(0);
     if (text.size == 0) {
+        *ref = table->next(0);
         return STATUS_OK;
     }
     if (cursor_read(text, cursors, &cursor) != STATUS_OK) {
         return STATUS_INVALID;
     }
-    while (*ref != 0) {
-        table->id_of(*ref, &id);
-        if (id_is_after(&id, &cursor.id)) {
-            break;
-        }
-        *ref = table->next(*ref);
-    }
+    *ref = row_after(table, &cursor.id);
     return STATUS_OK;
 }
 

@@ -11,6 +11,7 @@
 struct admin_table {
     const char *name; /* for its cursors */
     uint32_t (*next)(uint32_t after_ref);
+    enum status (*find)(const struct uuid *id, uint32_t *ref);
     uint32_t (*count)(void);
     void (*id_of)(uint32_t ref, struct uuid *id);
     void (*write)(struct json_writer *json, uint32_t ref); /* members into the open object */

@@ -43,8 +43,8 @@ static void id_of(uint32_t ref, struct uuid *id)
 
 void tenant_list(struct exchange *exchange)
 {
-    static const struct admin_table table = {"tenants", service_next_tenant, service_tenant_count, id_of,
-                                             write_row};
+    static const struct admin_table table = {
+        "tenants", service_next_tenant, service_find_tenant, service_tenant_count, id_of, write_row};
     answer_admin_list(exchange, &table);
 }
 

@@ -75,8 +75,8 @@ static void id_of(uint32_t ref, struct uuid *id)
 
 void user_list(struct exchange *exchange)
 {
-    static const struct admin_table table = {"users", service_next_user, service_user_count, id_of,
-                                             write_row};
+    static const struct admin_table table = {
+        "users", service_next_user, service_find_user, service_user_count, id_of, write_row};
     answer_admin_list(exchange, &table);
 }
 
