@@ -30,7 +30,7 @@ struct bucket *bucket_find(struct bucket_table *table, struct bytes owner, uint6
     uint64_t tag = siphash(&table->key, owner);
     struct bucket *set = table->buckets + tag % table->set_count * BUCKET_WAYS;
     struct bucket *idle = NULL;
-    for (size_t i = 0; i < BUCKET_WAYS - 1; i++) {
+    for (size_t i = 0; i < BUCKET_WAYS; i++) {
         bool free = is_idle(&set[i], now_us);
         if (set[i].tag == tag) {
             return &set[i];
@@ -40,7 +40,6 @@ struct bucket *bucket_find(struct bucket_table *table, struct bytes owner, uint6
         }
     }
     if (idle == NULL) {
-        (void)is_idle(&set[BUCKET_WAYS - 1], now_us); /* for its times */
         return &set[BUCKET_WAYS - 1];
     }
     *idle = (struct bucket){.tag = tag};

@@ -8,7 +8,7 @@
  *
  * A table is a keyed hash into sets of BUCKET_WAYS. A bucket that is not full is never given to another owner, so no
  * flood of owners makes room for itself by pushing out its own record. Where all of a set are taken, newcomers share its
- * last bucket: they wait for one another, and nobody is let through unseen.
+ * last bucket with its owner: they wait for one another, and nobody is let through unseen.
  *
  * Ownership: memory is the caller's; a struct bucket pointer is good until the next bucket_find on its table.
  * Blocking: none. Failure: none. Time is an argument, monotonic microseconds; one that jumps back lengthens no wait
