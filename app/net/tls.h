@@ -3,9 +3,9 @@
  * gives. The only user of mbedTLS's SSL layer.
  *
  * Ownership: a session is made by tls_open and ended by tls_free; it holds about 28 KiB of the heap, 43 KiB during its
- *   handshake. The identity's
- *   texts are copied. Blocking: none: a call does what the wire's bytes allow and says what it waits for. A full
- *   handshake is some milliseconds of work in one call.
+ *   handshake. The identity's texts are copied.
+ * Blocking: none: a call does what the wire's bytes allow and says what it waits for. A full handshake is some
+ *   milliseconds of work in one call.
  * Failure: TLS_FAILED ends a session; its alert has been handed to the wire then (RFC 8446 section 6.2), except where
  *   the peer itself sent a fatal alert or went away.
  * Limits: records of 16 KiB in, TLS_WRITE_MAX_BYTES out. mbedTLS 3.6 knows no KeyUpdate (RFC 8446 section 4.6.3): a peer
