@@ -156,10 +156,10 @@ def mutate_head(rng, request):
 
 def mutate_target(rng, request):
     path = request.target
-    if rng.random() < 0.6:
+    if not path or rng.random() < 0.6:
         request.target += rng.choice(TAILS)
         return
-    at = rng.randrange(1, len(path)) if len(path) > 1 else 0
+    at = rng.randrange(len(path))
     request.target = rng.choice((path[:at], path[:at] + rng.choice("%/?:. A\u00e4\x01") + path[at + 1:], path.upper(),
                                  path[:at] + "%%%02x" % ord(path[at]) + path[at + 1:], "https://localhost" + path,
                                  path[1:], "*"))
