@@ -1,5 +1,5 @@
 /*
- * Operator plane: a user's first token, and revoking many tokens at once (WIRE.md section 2).
+ * Operator plane: a user's first token, revoking many tokens at once (WIRE.md section 2), and a new signing key.
  */
 #include "api/admin.h"
 #include "api/errors.h"
@@ -103,5 +103,26 @@ void revocation_create(struct exchange *exchange)
     }
     struct json_writer *json = answer_begin(exchange, 200);
     json_member_u64(json, "revoked", revoked_count);
+    answer_end(exchange);
+}
+
+/* ---- POST /admin/v1/signing-keys ---- */
+
+void signing_key_create(struct exchange *exchange)
+{
+    struct signing_key_view key;
+    enum status status = service_rotate_signing_key(&key);
+    if (status == STATUS_CONFLICT) {
+        fail_message(exchange, FAULT_STATE_CONFLICT,
+                     "Tokens of too many signing keys are still alive; try again when some have expired.");
+        return;
+    }
+    if (status != STATUS_OK) {
+        fail_status(exchange, status);
+        return;
+    }
+    struct json_writer *json = answer_begin(exchange, 201);
+    json_member_string(json, "kid", key.kid);
+    json_member_literal(json, "alg", key.alg);
     answer_end(exchange);
 }

@@ -42,6 +42,7 @@ void user_delete(struct exchange *exchange);
 /* admin_tokens.c */
 void user_token_create(struct exchange *exchange);
 void revocation_create(struct exchange *exchange);
+void signing_key_create(struct exchange *exchange);
 
 /* oauth.c, introspect.c */
 void oauth_token(struct exchange *exchange);

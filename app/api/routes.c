@@ -35,6 +35,7 @@ static const struct route routes[] = {
     {HTTP_DELETE, "/admin/v1/users/{id}", NEEDS_ADMIN, user_delete},
     {HTTP_POST, "/admin/v1/users/{id}/tokens", NEEDS_ADMIN | ISSUES, user_token_create},
     {HTTP_POST, "/admin/v1/revocations", NEEDS_ADMIN, revocation_create},
+    {HTTP_POST, "/admin/v1/signing-keys", NEEDS_ADMIN | ISSUES, signing_key_create},
 
     {HTTP_POST, "/oauth/token", NEEDS_NOTHING, oauth_token},
     {HTTP_POST, "/oauth/introspect", NEEDS_NOTHING, oauth_introspect},

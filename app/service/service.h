@@ -222,9 +222,13 @@ enum status service_issue_access_token(const struct caller *caller, struct buffe
 /* Append the JWK set (RFC 7517): {"keys":[...]}, the newest key first; empty under HS256. */
 void service_write_jwks(struct buffer *out);
 
-/* Sign with a fresh key from now on; the old ones verify until all that they signed has expired. STATUS_FULL: too many
- * are still needed. */
-enum status service_rotate_signing_key(void) MUST_USE;
+struct signing_key_view {
+    struct bytes kid; /* lives until the next rotation */
+    const char *alg;  /* "HS256" or "ES256" */
+};
+/* Sign with a fresh key from now on; the old ones verify until all that they signed has expired. STATUS_CONFLICT: too
+ * many are still needed. */
+enum status service_rotate_signing_key(struct signing_key_view *key) MUST_USE;
 
 /* What a token text of any kind is (RFC 7662, RFC 7009): act_tok_..., dz_..., an access token, or family 2 as
  * "clientId:clientSecret". Nothing is consumed and last-used does not change. STATUS_NOT_FOUND: not one of ours, or its

@@ -83,7 +83,7 @@ static enum status add_key(void)
 {
     drop_oldest(clock_bound_s());
     if (ring_count == SERVICE_SIGNING_KEYS_MAX) {
-        return STATUS_FULL;
+        return STATUS_CONFLICT;
     }
     struct ring_key *entry = &ring[ring_count];
     uint8_t newest = ring_count > 0 ? ring[ring_count - 1].number : 0;
@@ -126,9 +126,14 @@ enum status signing_start(bool es256)
     return add_key();
 }
 
-enum status service_rotate_signing_key(void)
+enum status service_rotate_signing_key(struct signing_key_view *key)
 {
-    return service_clock_known() ? add_key() : STATUS_NO_CLOCK;
+    enum status status = service_clock_known() ? add_key() : STATUS_NO_CLOCK;
+    if (status == STATUS_OK) {
+        key->kid = bytes_of_string(ring[ring_count - 1].key.kid);
+        key->alg = sign_es256 ? "ES256" : "HS256";
+    }
+    return status;
 }
 
 const struct jose_key *signing_key(uint8_t *number)

@@ -168,6 +168,7 @@ def rows(world):
         ("DELETE /admin/v1/users/{}", world.user_path, None),
         ("POST /admin/v1/users/{}/tokens", world.user_path, fixed({"tenant": world.tenant, "name": "made"})),
         ("POST /admin/v1/revocations", nothing, lambda _: {"user": world.user()["id"]}),
+        ("POST /admin/v1/signing-keys", nothing, lambda _: None),
         ("POST /oauth/token", nothing, fixed("grant_type=client_credentials")),
         ("POST /oauth/introspect", nothing, fixed("token=" + jwt)),
         ("POST /oauth/revoke", nothing, fixed("token=unknown")),

@@ -450,15 +450,38 @@ static void test_revocations(void **state)
     assert_int_equal(admin("GET", "/tokens", NULL).status, 200); /* root is spared */
 }
 
+/* ---- signing keys ---- */
+
+static void test_signing_keys(void **state)
+{
+    (void)state;
+    char token[4096];
+    strcpy(token, make_bearer(make_user("keys@example.test", "[]")));
+    struct reply first = admin("POST", "/admin/v1/signing-keys", NULL);
+    assert_int_equal(first.status, 201);
+    assert_string_equal(reply_text(&first, "alg"), "HS256");
+    assert_int_equal(strlen(reply_text(&first, "kid")), 16);
+    assert_int_equal(own_tokens(token).status, 200); /* the key before it still verifies */
+    struct reply reply;
+    int count = 0;
+    while ((reply = admin("POST", "/admin/v1/signing-keys", NULL)).status == 201) {
+        count++;
+    }
+    assert_in_range(count, 1, SERVICE_SIGNING_KEYS_MAX);
+    assert_int_equal(reply.status, 409);
+    assert_int_equal(own_tokens(token).status, 200);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_callers),     cmocka_unit_test(test_tenants),
-        cmocka_unit_test(test_bad_tenants), cmocka_unit_test(test_policy),
-        cmocka_unit_test(test_users),       cmocka_unit_test(test_bad_users),
-        cmocka_unit_test(test_user_tokens), cmocka_unit_test(test_lists),
-        cmocka_unit_test(test_isolation),   cmocka_unit_test(test_disabling),
-        cmocka_unit_test(test_deleting),    cmocka_unit_test(test_revocations),
+        cmocka_unit_test(test_callers),      cmocka_unit_test(test_tenants),
+        cmocka_unit_test(test_bad_tenants),  cmocka_unit_test(test_policy),
+        cmocka_unit_test(test_users),        cmocka_unit_test(test_bad_users),
+        cmocka_unit_test(test_user_tokens),  cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_isolation),    cmocka_unit_test(test_disabling),
+        cmocka_unit_test(test_deleting),     cmocka_unit_test(test_revocations),
+        cmocka_unit_test(test_signing_keys),
     };
     return cmocka_run_group_tests_name("api_admin", tests, start, NULL);
 }
