@@ -2,16 +2,21 @@
 """Mutated requests to every route of the API's description: each is answered, none by a 5xx that WIRE.md does not name, the
 connection stays open unless the answer says otherwise, and what is refused changes nothing.
 
+  tests/boot/test_mutations.py [word...]      all routes, or those whose name contains one of the words
+
 JETON_MUTATIONS: requests for each route (10000 for the long run), JETON_SEED: another sequence.
 """
 
 import base64
 import http.client
+import http.server
 import json
 import os
 import random
 import re
 import socket
+import sys
+import threading
 
 from appliance import EXCHANGES, Reply, Rig, Suite, connect_within, first_tenant, make_user
 from mutate import Request, mutate
@@ -19,9 +24,13 @@ from mutate import Request, mutate
 COUNT = int(os.environ.get("JETON_MUTATIONS", "100"))
 SEED = int(os.environ.get("JETON_SEED", "11"))
 UNLIMITED = ["--option", "rate_issue=0", "--option", "rate_tenant=0", "--option", "rate_auth=0"]
-WITHDRAWAL = {"amount": {"value": "1.00", "currency": "EUR"}, "to": "DE89370400440532013000"}
+COMMANDS = {"withdrawal": {"amount": {"value": "1.00", "currency": "EUR"}, "to": "DE89370400440532013000"},
+            "conversion": {"amount": {"value": "2.50", "currency": "USD"}, "into": "EUR"}}
+GATEWAY = {"/withdrawals": "withdrawal", "/conversions": "conversion"}
+HOST_FOR_GUEST = "10.0.2.2"  # what QEMU's user network calls our loopback
 PROTOCOL = {501, 505}  # a transfer coding or a version that is not known
-SPENT = {"POST /action-tokens/consume", "POST /api/v1/tokens/{id}/revoke", "DELETE /admin/v1/users/{id}"}  # grants use it up
+SPENT = {"POST /action-tokens/consume", "POST /api/v1/tokens/{id}/revoke", "DELETE /admin/v1/users/{id}",
+         "POST /withdrawals", "POST /conversions"}  # what is granted uses up its target
 WAIT_S = 30
 
 
@@ -60,12 +69,33 @@ class Wire:
         return reply, stays
 
 
-class Callers:
-    """Who asks: root, a user and a service, made anew for each route, as a mutation may have ended them."""
+class Upstream(http.server.BaseHTTPRequestHandler):
+    """Carries out every command that the gateway passes on."""
 
-    def __init__(self, rig):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
+class Callers:
+    """Who asks, root or a user, and of what: made anew for each batch, as a mutation may have ended it."""
+
+    def __init__(self, rig, upstream_port):
         self.rig, self.client, self.root, self.serial = rig, rig.client(60), rig.basic, 0
         self.tenant = first_tenant(self.client, self.root)
+        url = f"http://{HOST_FOR_GUEST}:{upstream_port}"
+        policy = {"actions": {f"{member}.create": {"upstream": url} for member in COMMANDS}}
+        changed = self.client.request("PATCH", f"/admin/v1/tenants/{self.tenant}", {"policy": policy}, basic=self.root)
+        assert changed.status == 200, changed
         self.renew()
 
     def make(self, path, body, **who):
@@ -75,11 +105,13 @@ class Callers:
 
     def renew(self):
         self.serial += 1
-        self.user, self.jwt = make_user(self.client, self.root, self.tenant, f"m{self.serial}@example.com")
+        self.user, self.jwt = make_user(self.client, self.root, self.tenant, f"m{self.serial}@example.com",
+                                        [f"{member}.create" for member in COMMANDS])
         self.token = self.make("/tokens", {"name": "target", "permissions": ["VIEW"]})
         self.spare = self.make("/admin/v1/tenants", {"name": "target"})
         self.api = self.make("/api/v1/tokens", {"name": "target"}, bearer=self.jwt, business=self.tenant)["token_info"]
-        self.action = self.make("/action-tokens", {"action": "withdrawal.create", "withdrawal": WITHDRAWAL}, bearer=self.jwt)
+        self.actions = {member: self.make("/action-tokens", {"action": f"{member}.create", member: command}, bearer=self.jwt)
+                        for member, command in COMMANDS.items()}
 
     def target(self, path):
         """The path with the id of a thing that it may have."""
@@ -91,17 +123,21 @@ class Callers:
     def headers(self, path):
         if path.startswith("/api/v1/"):
             return [("Authorization", "Bearer " + self.jwt), ("x-business-id", self.tenant)]
+        if path in GATEWAY:
+            return [("Authorization", "Bearer " + self.jwt), ("X-Action-Token", self.actions[GATEWAY[path]]["token"])]
         if path == "/action-tokens":
             return [("Authorization", "Bearer " + self.jwt)]
         return [("Authorization", "Basic " + base64.b64encode(":".join(self.root).encode()).decode())]
 
     def value(self, method, path):
         """A good body, of things that there are; None where the route takes none."""
-        command = {"action": "withdrawal.create", "withdrawal": WITHDRAWAL}
+        command, action = {"action": "withdrawal.create", "withdrawal": COMMANDS["withdrawal"]}, self.actions["withdrawal"]
         policy = {"action_token_ttl_s": 60, "actions": {"withdrawal.create": {"limits": {"EUR": "1000.00"}}}}
         return {
             "POST /action-tokens": command,
-            "POST /action-tokens/consume": dict(command, token=self.action["token"], actor=self.action["bound_actor"]),
+            "POST /action-tokens/consume": dict(command, token=action["token"], actor=action["bound_actor"]),
+            "POST /withdrawals": COMMANDS["withdrawal"],
+            "POST /conversions": COMMANDS["conversion"],
             "POST /api/v1/tokens": {"name": "made", "description": "by mutation", "expires_in_days": 30},
             "POST /api/v1/tokens/{id}/revoke": {"reason": "mutation"},
             "POST /tokens": {"name": "made", "permissions": ["VIEW", "TRANSACT"], "expiresAt": "2100-01-01T00:00:00Z",
@@ -202,12 +238,15 @@ def route(suite, callers, wire, method, path):
 def main():
     suite = Suite()
     print(f"seed {SEED}, {COUNT} for each route")
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
     big = ["--disk", "virtio"] if COUNT > 1000 else []
     with Rig(options=UNLIMITED + big, memory_mib=256 if COUNT > 1000 else None) as rig:
-        callers, wire = Callers(rig), Wire(rig)
+        callers, wire = Callers(rig, upstream.server_address[1]), Wire(rig)
         description = json.loads(callers.client.get("/openapi.json").text)
         routes = [(method.upper(), path) for path, item in description["paths"].items() for method in item
                   if method in ("get", "post", "patch", "delete")]
+        routes = [route for route in routes if not sys.argv[1:] or any(word in " ".join(route) for word in sys.argv[1:])]
         for method, path in sorted(routes, key=lambda route: route[1] == "/admin/v1/revocations"):
             suite.run(f"{method} {path}", route, callers, wire, method, path)
         suite.equal("alive", rig.client().get("/health/alive").status, 200)
