@@ -86,6 +86,23 @@ def pyjwt(suite, rig, tenant, user, jwt):
         "issuer": "InvalidIssuerError", "audience": "InvalidAudienceError"})
 
 
+def rotation(suite, rig, tenant, jwt):
+    """After a change of keys, the key set has both; what the old one signed is still good everywhere."""
+    client = rig.client()
+    before = client.get("/.well-known/jwks.json").json["keys"]
+    made = client.post("/admin/v1/signing-keys", basic=rig.basic)
+    suite.equal("new key", (made.status, made.json["alg"]), (201, "ES256"))
+    after = client.get("/.well-known/jwks.json").json["keys"]
+    suite.equal("keys", sorted(key["kid"] for key in after), sorted([key["kid"] for key in before] + [made.json["kid"]]))
+    suite.check("old keys are as they were", all(key in after for key in before), after)
+    third = client.post("/api/v1/tokens", {"name": "third"}, bearer=jwt, business=tenant)
+    access = client.post("/oauth/token", {"grant_type": "client_credentials"}, basic=rig.basic).json["access_token"]
+    given = {"jwks": {"keys": after}, "issuer": ISSUER, "audience": ISSUER, "access_token": access}
+    kids = [json.loads(run([os.path.join(CLIENTS, "offline.py")], json.dumps(dict(given, jwt=token))).stdout)["header"]["kid"]
+            for token in (jwt, third.json["token"])]
+    suite.equal("keys of an old and a new token", kids, [before[0]["kid"], made.json["kid"]])
+
+
 def promtool(suite, rig):
     metrics = rig.client().get("/metrics", basic=rig.basic)
     suite.equal("metrics", metrics.status, 200)
@@ -122,6 +139,7 @@ def change_of_algorithm(suite):
         suite.equal("signed by ES256", made.status, 201)
         suite.run("openid-client and jose", openid_client, rig, tenant, user, made.json["token"])
         suite.run("PyJWT", pyjwt, rig, tenant, user, made.json["token"])
+        suite.run("rotation", rotation, rig, tenant, made.json["token"])
         suite.run("promtool", promtool, rig)
         suite.run("linter", linter, rig)
 
