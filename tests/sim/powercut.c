@@ -138,7 +138,7 @@ static bool search_use(enum sim_flash_model model, uint32_t worker)
         .subject = &subject,
         .model = model,
         .stride = {1, 1, cut_is_long ? 2 : 16, 16},
-        .deeper = {0, cut_is_long ? 20 : 220, cut_is_long ? 200 : 600, 0},
+        .deeper = {0, cut_is_long ? 20 : 115, cut_is_long ? 200 : 600, 0},
         .turns = {0, 150, 5, 3},
         .worker = worker,
     };
