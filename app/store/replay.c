@@ -189,7 +189,7 @@ static enum status walk_newest(uint32_t position)
     uint64_t start = ring_offset(position);
     uint64_t end = start + store_state.segment_bytes;
     uint64_t at = start;
-    struct frame_header header;
+    struct frame_header header = {.sequence = 1};
     enum status status = STATUS_OK;
     scan.has_last = false;
     while ((status = read_structure(at, end, store_state.segments[position].number, &header)) == STATUS_OK) {
