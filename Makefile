@@ -12,6 +12,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
+comma     := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -162,6 +163,21 @@ build/flashdump build/constant_time: $(TOOL_BASE)
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
+# The bench of the store: an app of its own over either platform, with some calls going through tests/bench/measured.c.
+BENCH_OBJECTS := $(patsubst %,tests/bench/%.o,store_bench amplify measured)
+BENCH_WRAP := $(patsubst %,-Wl$(comma)--wrap=%,flash_read flash_program flash_erase flash_sync store_append \
+    relocate_record platform_wall_clock_s)
+
+build/bench/store: $(patsubst %,build/obj/linux/%,$(BENCH_OBJECTS) tests/bench/clock_linux.o) \
+    $(filter-out %/app/main.o,$(APP_linux)) $(PLATFORM_linux) build/obj/linux/lib.a
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_linux) $(BENCH_WRAP) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
+
+build/bench/store.elf: $(patsubst %,build/obj/x86_64/%,$(BENCH_OBJECTS) tests/bench/clock_image.o) \
+    $(filter-out %/app/main.o,$(APP_x86_64)) $(PLATFORM_x86_64) build/obj/x86_64/lib.a platform/x86_64/link.ld
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_x86_64) $(BENCH_WRAP) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
+
 SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
 
 build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
@@ -206,7 +222,7 @@ lint: ## the tree's rules, sizes, format and analysers
 
 bench: ## print the figures, and write them to build/bench.json
 	@tests/setup test
-	@$(MAKE) image linux
+	@$(MAKE) image linux build/bench/store build/bench/store.elf
 	@tests/bench/run
 
 clean: ## remove what was built; the state of `make run` and the tarballs' cache stay

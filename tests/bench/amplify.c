@@ -1,0 +1,124 @@
+/*
+ * Write amplification in steady state: bytes programmed for each byte of payload that the verbs appended, while the log
+ * turns and compaction moves what is still needed.
+ *
+ * A share of the store's capacity is live. `cold` percent of it are tokens that nobody touches; the rest are users whose
+ * records are replaced at random, one after the other, in groups.
+ */
+#include <string.h>
+
+#include "bench_app.h"
+#include "service/state.h"
+
+#define LIVE_PERCENT 70
+#define TURNS        6 /* of the whole log; the first does not count */
+
+static uint32_t user_count;
+static uint32_t first_user;
+
+static uint64_t live_permille(void)
+{
+    struct store_stats stats;
+    store_stats(&stats);
+    return stats.live_bytes * 1000 / stats.capacity_bytes;
+}
+
+static void write_user(uint32_t ref)
+{
+    char email[] = "user-0000000000-of-the-benchmark@example.com";
+    uint32_t rest = user_count;
+    for (size_t i = 14; rest != 0; i--, rest /= 10) {
+        email[i] = (char)('0' + rest % 10);
+    }
+    struct user_input input = {.email = {NULL, 0}, .disabled = -1};
+    struct user_view view;
+    struct idempotency none = {0};
+    enum status status;
+    if (ref != 0) {
+        status = service_change_user(ref, &input, &view);
+    } else {
+        struct bytes capability = BYTES_LITERAL("withdrawal.create");
+        input = (struct user_input){.email = bytes_of_string(email),
+                                    .tenant_refs = &bench_root()->tenant_ref,
+                                    .tenant_count = 1,
+                                    .has_tenants = true,
+                                    .capabilities = &capability,
+                                    .capability_count = 1,
+                                    .has_capabilities = true,
+                                    .disabled = 0};
+        status = service_create_user(&input, &none, &view);
+        user_count++;
+    }
+    bench_expect(status == STATUS_OK, "write of a user");
+}
+
+static void finish_group(void)
+{
+    service_clock_update();
+    bench_flush();
+    while (store_step(service_now_s(), 200)) {
+    }
+}
+
+static void fill_to(uint64_t percent, uint64_t cold_percent)
+{
+    uint64_t cold_permille = percent * cold_percent / 10;
+    uint64_t all_permille = percent * 10;
+    for (uint64_t i = 0; live_permille() < all_permille; i++) {
+        if (live_permille() < cold_permille) {
+            bench_create(NULL);
+        } else {
+            write_user(0);
+        }
+        if (i % BENCH_GROUP == BENCH_GROUP - 1) {
+            finish_group();
+        }
+    }
+    finish_group();
+}
+
+static uint64_t next_random(void)
+{
+    static uint64_t state = 7;
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return state >> 33;
+}
+
+/* Replace records until the log has turned once more. */
+static void turn_log(uint64_t ring_bytes)
+{
+    struct store_stats stats;
+    store_stats(&stats);
+    uint64_t end_bytes = stats.programmed_bytes + ring_bytes;
+    do {
+        for (size_t i = 0; i < BENCH_GROUP; i++) {
+            write_user(first_user + (uint32_t)(next_random() % user_count));
+        }
+        finish_group();
+        store_stats(&stats);
+    } while (stats.programmed_bytes < end_bytes);
+}
+
+void bench_amplify(void)
+{
+    (void)bench_start();
+    first_user = service.tables.users.used_end;
+    fill_to(bench_option("live", LIVE_PERCENT), bench_option("cold", 0));
+    struct store_stats stats;
+    store_stats(&stats);
+    bench_say("users", user_count);
+    for (size_t turn = 0; turn < TURNS; turn++) {
+        struct store_stats before = {0};
+        store_stats(&before);
+        uint64_t appended_bytes = measured.appended_bytes;
+        uint64_t relocated_bytes = measured.relocated_bytes;
+        turn_log(stats.capacity_bytes);
+        store_stats(&stats);
+        if (turn >= 1) {
+            bench_say("programmed_bytes", stats.programmed_bytes - before.programmed_bytes);
+            bench_say("appended_bytes", measured.appended_bytes - appended_bytes);
+            bench_say("relocated_bytes", measured.relocated_bytes - relocated_bytes);
+            bench_say("live_permille", live_permille());
+        }
+    }
+}
