@@ -99,6 +99,5 @@
 #define MBEDTLS_SSL_IN_CONTENT_LEN         16384
 #define MBEDTLS_SSL_OUT_CONTENT_LEN        4096
 #define MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY 1 /* no padding: app/net tells an encrypted alert by its length */
-#define MBEDTLS_SSL_VARIABLE_BUFFER_LENGTH /* buffers shrink to what the negotiated fragment length needs */
 
 #endif
