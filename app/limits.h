@@ -58,22 +58,24 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 /* ---- api ---- */
 #define API_BODY_MAX_BYTES                                                                                   \
     (768 * 1024) /* a page of 1,000 tokens with short names; longer ones make shorter pages */
-#define API_ID_MAX_BYTES          64 /* decoded {id} segment or parameter name; longer ones are of no thing */
-#define API_PAGE_DEFAULT          50
-#define API_PAGE_MAX              100   /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
-#define API_PAGE_FRAME_MAX_BYTES  4096  /* what a page has beside its items: two cursors and counts */
-#define API_CURSOR_SHORT_BYTES    64    /* of a list by time: base64url of 40 bytes */
-#define API_CURSOR_MAX_BYTES      1536  /* of a list by name: base64url of 40 bytes and a name */
-#define API_ROW_MAX_BYTES         40960 /* a tenant or user in a list; the policy is JSON already */
-#define API_PROBLEMS_MAX          100   /* told at once; more stay untold */
-#define API_JWT_MAX_BYTES         2048
-#define API_CREDENTIAL_MAX_BYTES  512 /* client_id and client_secret in an OAuth body */
-#define API_ROUTES_MAX            64  /* the last index stands for no route */
-#define API_METRIC_SOURCES_MAX    4
-#define API_URL_MAX_BYTES         320
-#define API_TOKEN_DAYS_MAX        365
-#define API_OVERLAP_MAX_S         604800
-#define POLICY_UPSTREAM_MAX_BYTES 512
+#define API_ID_MAX_BYTES            64 /* decoded {id} segment or parameter name; longer ones are of no thing */
+#define API_PAGE_DEFAULT            50
+#define API_PAGE_MAX                100   /* families 2 and operator; family 1 takes TOKEN_PAGE_MAX */
+#define API_PAGE_FRAME_MAX_BYTES    4096  /* what a page has beside its items: two cursors and counts */
+#define API_CURSOR_SHORT_BYTES      64    /* of a list by time: base64url of 40 bytes */
+#define API_CURSOR_MAX_BYTES        1536  /* of a list by name: base64url of 40 bytes and a name */
+#define API_ROW_MAX_BYTES           40960 /* a tenant or user in a list; the policy is JSON already */
+#define API_PROBLEMS_MAX            100   /* told at once; more stay untold */
+#define API_JWT_MAX_BYTES           2048
+#define API_CREDENTIAL_MAX_BYTES    512 /* client_id and client_secret in an OAuth body */
+#define API_ROUTES_MAX              64  /* the last index stands for no route */
+#define API_METRIC_SOURCES_MAX      4
+#define API_URL_MAX_BYTES           320
+#define API_TOKEN_DAYS_MAX          365
+#define API_OVERLAP_MAX_S           604800
+#define POLICY_UPSTREAM_MAX_BYTES   512
+#define API_UPSTREAM_HOST_MAX_BYTES 253 /* a domain name's most (RFC 1035 section 2.3.4) */
+#define API_UPSTREAM_HEAD_MAX_BYTES 2048
 
 /* ---- token ---- */
 #define TOKEN_NAME_MAX_CODE_POINTS        255
@@ -183,6 +185,13 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
 #define SERVER_BACKLOG               255  /* half-open; lwIP counts them in 8 bits */
 #define SERVER_HANDSHAKES_PER_TURN   2    /* each is milliseconds; others' requests go first */
+#define UPSTREAM_EXCHANGES_MAX       32 /* with upstreams at a time; each takes about 64 KiB, and 45 KiB for TLS */
+#define UPSTREAM_CONNECT_MS          3000  /* name and TCP */
+#define UPSTREAM_TOTAL_MS            10000 /* from the first step to the last byte of the answer */
+#define UPSTREAM_KEPT_MAX            8     /* connections between exchanges */
+#define UPSTREAM_KEPT_MS             3000 /* less than servers keep theirs: a request must not cross their end */
+#define UPSTREAM_READ_BYTES          2048
+static_assert(UPSTREAM_TOTAL_MS < CONN_REQUEST_MS, "who waits for an upstream is not taken for slow");
 static_assert(INTAKE_MAX_BYTES >= HTTP_HEAD_MAX_BYTES + 6 * HTTP_BODY_MAX_BYTES +
                                       HTTP_CHUNK_EXTENSION_MAX_BYTES + HTTP_TRAILER_MAX_BYTES,
               "the longest way to say the largest request");
@@ -203,6 +212,10 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
 #define CERTIFICATE_NOT_AFTER_S                                                                              \
     253402300799LL /* 9999-12-31: no well-defined end (RFC 5280 section 4.1.2.5) */
 
+static_assert(API_UPSTREAM_HEAD_MAX_BYTES >= POLICY_UPSTREAM_MAX_BYTES + API_UPSTREAM_HOST_MAX_BYTES +
+                                                 HTTP_REQUEST_ID_MAX_BYTES + IDEMPOTENCY_KEY_MAX_BYTES + 512,
+              "the largest head of a request to an upstream");
+static_assert(OUTCOME_BODY_MAX_BYTES <= API_BODY_MAX_BYTES, "an upstream's body fits an answer");
 static_assert(API_CURSOR_MAX_BYTES >= (40 + TOKEN_NAME_MAX_BYTES + 2) / 3 * 4, "a cursor holds any name");
 static_assert(API_URL_MAX_BYTES >= SERVICE_ISSUER_MAX_BYTES + 48, "an issuer and a path fit a URL");
 static_assert(API_ROW_MAX_BYTES >= TENANT_POLICY_MAX_BYTES + 6 * TENANT_NAME_MAX_BYTES + 512,

@@ -199,7 +199,8 @@ static enum status serve_at(uint32_t address)
 {
     enum status status = use_identity(address);
     if (status == STATUS_OK && !server_is_up) {
-        struct server_options options = {.heap = &main_heap, .port = SERVER_PORT};
+        struct server_options options = {
+            .heap = &main_heap, .port = SERVER_PORT, .dns_server = platform_option("dns")};
         status = server_start(&options);
         server_is_up = status == STATUS_OK;
         net_metrics_start(&main_heap);

@@ -102,30 +102,6 @@ void action_token_create(struct exchange *exchange)
 
 /* ---- consume ---- */
 
-static void fail_consume(struct exchange *exchange, enum consume_result result)
-{
-    switch (result) {
-    case CONSUME_UNKNOWN:
-        fail(exchange, FAULT_UNAUTHORIZED);
-        return;
-    case CONSUME_FORBIDDEN:
-        fail(exchange, FAULT_FORBIDDEN);
-        return;
-    case CONSUME_SPENT:
-        fail(exchange, FAULT_STATE_CONFLICT);
-        return;
-    case CONSUME_KEY_CONFLICT:
-        fail_reason(exchange, FAULT_KEY_CONFLICT, BYTES_LITERAL("key_payload_mismatch"));
-        return;
-    case CONSUME_MISMATCH:
-        (void)fail_admission(exchange, BYTES_LITERAL("action_token_digest_mismatch"));
-        return;
-    default:
-        fail(exchange, FAULT_INTERNAL);
-        return;
-    }
-}
-
 static void write_consumption(struct exchange *exchange, const struct token_view *token)
 {
     struct json_writer *json = answer_begin(exchange, 200);

@@ -20,7 +20,10 @@ static enum api_family family_of(struct bytes path)
     static const struct {
         const char *prefix;
         enum api_family family;
-    } groups[] = {{"/action-tokens", API_FAMILY_0}, {"/api/v1/tokens", API_FAMILY_1}};
+    } groups[] = {{"/action-tokens", API_FAMILY_0},
+                  {"/api/v1/tokens", API_FAMILY_1},
+                  {"/withdrawals", API_FAMILY_0},
+                  {"/conversions", API_FAMILY_0}};
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         struct bytes prefix = bytes_of_string(groups[i].prefix);
         if (bytes_starts_with(path, prefix) && (path.size == prefix.size || path.data[prefix.size] == '/')) {
@@ -103,12 +106,14 @@ void api_handle(const struct api_call *call, struct api_answer *answer)
         .request = call->request,
         .peer_address = call->peer.address,
         .answer = answer,
+        .upstream = call->upstream,
         .unused_body = *answer->response.body,
         .family = family_of(call->request->path),
     };
     answer->family = exchange.family;
     answer->response = (struct http_response){.body = answer->response.body};
     answer->route = API_ROUTES_MAX - 1; /* none yet */
+    answer->waits = false;
     choose_request_id(call->request, answer);
     if (call->refused_status != 0) {
         fail(&exchange, fault_of_refusal(call->refused_status));
@@ -118,7 +123,9 @@ void api_handle(const struct api_call *call, struct api_answer *answer)
         dispatch(&exchange);
     }
     check_size(&exchange);
-    metrics_count(answer);
+    if (!answer->waits) {
+        metrics_count(answer);
+    }
     answer->depends_on = store_newest();
 }
 

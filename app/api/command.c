@@ -146,6 +146,12 @@ static bool read_text(struct exchange *exchange, const struct json *object, cons
     return true;
 }
 
+static void take_action(struct command *command, struct bytes action)
+{
+    memcpy(command->action_memory, action.data, action.size);
+    command->action = bytes_of(command->action_memory, action.size);
+}
+
 bool read_command(struct exchange *exchange, enum command_use use, struct command *command)
 {
     const struct json *object;
@@ -165,9 +171,22 @@ bool read_command(struct exchange *exchange, enum command_use use, struct comman
         fail_reason(exchange, FAULT_INVALID, BYTES_LITERAL("action"));
         return false;
     }
-    memcpy(command->action_memory, action.data, action.size);
-    command->action = bytes_of(command->action_memory, action.size);
+    take_action(command, action);
     take_command(exchange, use, object, command);
+    return true;
+}
+
+bool read_submitted(struct exchange *exchange, const char *action, struct command *command)
+{
+    const struct json *object;
+    memset(command, 0, sizeof(*command));
+    if (!read_object(exchange, &object)) {
+        return false;
+    }
+    take_action(command, bytes_of_string(action));
+    take_digest(exchange, command, object);
+    take_amount(command, object);
+    command->is_good = true;
     return true;
 }
 

@@ -38,6 +38,9 @@ enum command_use {
 /* Read the body. Answers the failure and returns false for all but what command_is_good tells. */
 bool read_command(struct exchange *exchange, enum command_use use, struct command *command);
 
+/* The body is the command itself, that of a known action: what such a member would hold. For the gateway. */
+bool read_submitted(struct exchange *exchange, const char *action, struct command *command);
+
 /* The command's own member is there, an object, and there is nothing else; or answer 400 naming the member. Apart from
  * read_command because an action that the tenant doesn't know is told first. */
 bool command_is_good(struct exchange *exchange, const struct command *command);

@@ -46,6 +46,8 @@ static const struct fault_words words[FAULT_COUNT] = {
                         "The request could not be carried out."},
     [FAULT_NOT_IMPLEMENTED] = {501, "not_implemented", "NOT_IMPLEMENTED", NULL,
                                "The transfer coding is not known."},
+    [FAULT_UPSTREAM] = {502, "upstream_error", "UPSTREAM_ERROR", NULL,
+                        "The upstream answered with an error or not at all."},
     [FAULT_UNAVAILABLE] = {503, "temporarily_unavailable", "SERVICE_UNAVAILABLE", NULL,
                            "Service is temporarily unavailable; retry with backoff."},
     [FAULT_HTTP_VERSION] = {505, "http_version_not_supported", "HTTP_VERSION_NOT_SUPPORTED", NULL,
@@ -177,6 +179,30 @@ void fail_status(struct exchange *exchange, enum status status)
         return;
     case STATUS_CONFLICT:
         fail_reason(exchange, FAULT_KEY_CONFLICT, BYTES_LITERAL("key_payload_mismatch"));
+        return;
+    default:
+        fail(exchange, FAULT_INTERNAL);
+        return;
+    }
+}
+
+void fail_consume(struct exchange *exchange, enum consume_result result)
+{
+    switch (result) {
+    case CONSUME_UNKNOWN:
+        fail(exchange, FAULT_UNAUTHORIZED);
+        return;
+    case CONSUME_FORBIDDEN:
+        fail(exchange, FAULT_FORBIDDEN);
+        return;
+    case CONSUME_SPENT:
+        fail(exchange, FAULT_STATE_CONFLICT);
+        return;
+    case CONSUME_KEY_CONFLICT:
+        fail_reason(exchange, FAULT_KEY_CONFLICT, BYTES_LITERAL("key_payload_mismatch"));
+        return;
+    case CONSUME_MISMATCH:
+        fail_reason(exchange, FAULT_NOT_ADMISSIBLE, BYTES_LITERAL("action_token_digest_mismatch"));
         return;
     default:
         fail(exchange, FAULT_INTERNAL);

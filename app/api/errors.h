@@ -31,6 +31,7 @@ enum fault {
     FAULT_HEAD_SIZE,       /* 431 */
     FAULT_INTERNAL,        /* 500 */
     FAULT_NOT_IMPLEMENTED, /* 501 */
+    FAULT_UPSTREAM,        /* 502 */
     FAULT_UNAVAILABLE,     /* 503 with Retry-After */
     FAULT_HTTP_VERSION,    /* 505 */
     FAULT_COUNT
@@ -57,6 +58,9 @@ void fail_message(struct exchange *exchange, enum fault fault, const char *messa
 /* What a verb of service.h came back with, other than STATUS_OK: no room, no clock and a failed device are 503. What the
  * handler knows to mean something else it answers itself. */
 void fail_status(struct exchange *exchange, enum status status);
+
+/* What an action token was good for, other than CONSUME_OK. Family 0. */
+void fail_consume(struct exchange *exchange, enum consume_result result);
 
 /* The fault that the HTTP parser means by a status. */
 enum fault fault_of_refusal(uint16_t status);

@@ -18,6 +18,7 @@ struct exchange {
     const struct http_request *request;
     const uint8_t *peer_address; /* 16 bytes */
     struct api_answer *answer;
+    struct api_upstream_call *upstream; /* NULL: none can be had now */
     struct buffer
         unused_body; /* the answer's whole buffer, empty: to begin the answer again, or as scratch before it */
     enum api_family family;

@@ -12,6 +12,10 @@
 void action_token_create(struct exchange *exchange);
 void action_token_consume(struct exchange *exchange);
 
+/* gateway.c */
+void withdrawal_submit(struct exchange *exchange);
+void conversion_submit(struct exchange *exchange);
+
 /* api_tokens.c, api_token_list.c */
 void api_token_create(struct exchange *exchange);
 void api_token_list(struct exchange *exchange);

@@ -11,6 +11,8 @@
 static const struct route routes[] = {
     {HTTP_POST, "/action-tokens", NEEDS_CALLER | ISSUES, action_token_create},
     {HTTP_POST, "/action-tokens/consume", NEEDS_CALLER, action_token_consume},
+    {HTTP_POST, "/withdrawals", NEEDS_CALLER, withdrawal_submit},
+    {HTTP_POST, "/conversions", NEEDS_CALLER, conversion_submit},
 
     {HTTP_POST, "/api/v1/tokens", NEEDS_BUSINESS | ISSUES, api_token_create},
     {HTTP_GET, "/api/v1/tokens", NEEDS_BUSINESS, api_token_list},

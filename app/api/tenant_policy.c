@@ -3,8 +3,7 @@
  */
 #include "api/tenant_policy.h"
 
-#include <string.h>
-
+#include "api/upstream_url.h"
 #include "token/policy.h"
 
 /* ---- checking ---- */
@@ -33,24 +32,10 @@ static void check_limits(struct problems *problems, const struct json *limits)
     }
 }
 
-/* http(s)://host[:port][/path], of visible ASCII, without user information, query and fragment. */
 static bool is_upstream(const struct json *value)
 {
-    if (json_type(value) != JSON_STRING) {
-        return false;
-    }
-    struct bytes text = json_string(value);
-    struct bytes https = BYTES_LITERAL("https://");
-    struct bytes http = BYTES_LITERAL("http://");
-    struct bytes scheme = bytes_starts_with(text, https) ? https : http;
-    struct bytes rest = bytes_slice(text, scheme.size, text.size);
-    for (size_t i = 0; i < rest.size; i++) {
-        if (rest.data[i] <= 0x20 || rest.data[i] > 0x7e || strchr("\"#<>?@\\^`{|}", rest.data[i]) != NULL) {
-            return false;
-        }
-    }
-    return bytes_starts_with(text, scheme) && rest.size > 0 && rest.data[0] != '/' && rest.data[0] != ':' &&
-           text.size <= POLICY_UPSTREAM_MAX_BYTES;
+    struct upstream_url url;
+    return json_type(value) == JSON_STRING && upstream_url_read(json_string(value), &url) == STATUS_OK;
 }
 
 static bool is_certificate(const struct json *value)
@@ -165,4 +150,23 @@ void tenant_policy_rules(struct bytes policy, const struct command *command, str
         rules->known = true;
         rules->within_limit = within(json_member(action, "limits"), command);
     }
+}
+
+static struct bytes text_member(const struct json *object, const char *name)
+{
+    const struct json *member = object != NULL ? json_member(object, name) : NULL;
+    return member != NULL ? json_string(member) : (struct bytes){NULL, 0};
+}
+
+void tenant_policy_upstream(struct bytes policy, const char *action, struct policy_upstream *upstream)
+{
+    const struct json *root = NULL;
+    *upstream = (struct policy_upstream){0};
+    if (json_read(policy, JSON_DUPLICATES_LAST, &root, NULL) != STATUS_OK) {
+        return;
+    }
+    const struct json *actions = json_member(root, "actions");
+    const struct json *rules = actions != NULL ? json_member(actions, action) : NULL;
+    upstream->url = text_member(rules, "upstream");
+    upstream->ca_pem = text_member(rules, "upstream_ca");
 }

@@ -21,4 +21,11 @@ struct action_rules {
 /* What a policy that tenant_policy_check found good says of a command. */
 void tenant_policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules);
 
+struct policy_upstream {
+    struct bytes url; /* empty: this action goes nowhere. Views of the JSON document */
+    struct bytes ca_pem;
+};
+/* Where commands of an action go. */
+void tenant_policy_upstream(struct bytes policy, const char *action, struct policy_upstream *upstream);
+
 #endif

@@ -53,6 +53,12 @@ bool answer_make(const struct answer_call *call, struct outbox *out, struct held
     if (held == NULL)
         return false;
     ask(call, held, &body);
+    if (held->answer.waits) {
+        held->exchange = upstream_submit(held, held->answer.depends_on);
+        held->answer.response.body = NULL;
+        *held_out = held;
+        return true;
+    }
     bool durable = held->answer.depends_on <= store_durable();
     bool rendered = render(held, durable ? out : &held->out);
     bytes_wipe(call->body, body.size); /* may hold a new secret */
@@ -61,6 +67,19 @@ bool answer_make(const struct answer_call *call, struct outbox *out, struct held
         *held_out = held;
     else
         answer_drop(call->heap, held);
+    return rendered;
+}
+
+bool answer_make_of_upstream(const struct upstream_finished *finished, uint8_t *body_bytes)
+{
+    struct held_answer *held = finished->held;
+    struct buffer body = buffer_over(body_bytes, API_BODY_MAX_BYTES);
+    held->answer.response.body = &body;
+    api_upstream_done(finished->call, &finished->result, &held->answer);
+    held->exchange = NULL;
+    upstream_drop(finished->exchange);
+    bool rendered = render(held, &held->out);
+    held->answer.response.body = NULL;
     return rendered;
 }
 
@@ -81,6 +100,10 @@ void answer_drop(struct heap *heap, struct held_answer *held)
 {
     if (held == NULL)
         return;
+    if (held->exchange != NULL) {
+        upstream_set_owner(held->exchange, NULL);
+        return;
+    }
     api_took(&held->answer, (platform_monotonic_ns() - held->start_ns) / 1000);
     outbox_clear(&held->out);
     heap_give(heap, held);

@@ -93,7 +93,10 @@ static void answer(struct conn *conn, uint16_t refused_status, uint64_t now_ms)
     struct answer_call call = {
         .heap = conn->shared->heap,
         .body = conn->shared->body,
-        .api = {.request = request, .peer = conn->peer, .refused_status = refused_status},
+        .api = {.request = request,
+                .upstream = upstream_offer(),
+                .peer = conn->peer,
+                .refused_status = refused_status},
         .close = refused_status != 0 || !request->keep_alive,
     };
     conn->shared->request_count++;
@@ -101,6 +104,9 @@ static void answer(struct conn *conn, uint16_t refused_status, uint64_t now_ms)
     if (!answer_make(&call, &conn->out, &conn->held)) {
         log_debug("no memory for an answer");
         conn->state = CONN_CLOSING;
+    } else if (conn->held != NULL && conn->held->exchange != NULL) {
+        upstream_set_owner(conn->held->exchange, conn);
+        conn->state = CONN_WAIT_UPSTREAM;
     } else if (conn->held != NULL) {
         conn->state = CONN_WAIT_DURABLE;
     } else if (call.close) {
@@ -273,6 +279,7 @@ void conn_step(struct conn *conn, uint64_t now_ms)
         conn->more |= conn->state == CONN_CLOSING;
         break;
     case CONN_WAIT_DURABLE:
+    case CONN_WAIT_UPSTREAM:
     case CONN_WRITING:
         if (push(conn, now_ms))
             after_push(conn, now_ms);
@@ -292,7 +299,7 @@ void conn_step(struct conn *conn, uint64_t now_ms)
 void conn_release(struct conn *conn, bool flush_ok, uint64_t now_ms)
 {
     struct held_answer *held = conn->held;
-    if (held == NULL)
+    if (held == NULL || held->exchange != NULL)
         return;
     bool durable = held->answer.depends_on <= store_durable();
     if (!durable && flush_ok)
@@ -306,6 +313,20 @@ void conn_release(struct conn *conn, bool flush_ok, uint64_t now_ms)
     answer_drop(conn->shared->heap, held);
     conn->held = NULL;
     conn_step(conn, now_ms);
+}
+
+void conn_upstream_done(struct conn *conn, bool made, uint64_t now_ms)
+{
+    assert(conn->state == CONN_WAIT_UPSTREAM);
+    conn->state = CONN_WAIT_DURABLE;
+    if (made) {
+        conn_release(conn, true, now_ms);
+        return;
+    }
+    answer_drop(conn->shared->heap, conn->held);
+    conn->held = NULL;
+    conn->state = CONN_CLOSING;
+    conn->more = true;
 }
 
 void conn_expire(struct conn *conn, uint64_t now_ms)

@@ -2,7 +2,7 @@
  * One client connection: TLS handshake, requests in, answers out in their order, an orderly end. It knows no TCP: bytes
  * move through a wire that its owner gives, so that tests can give another.
  *
- * States. HANDSHAKE -> READING -> (WAIT_DURABLE ->) (WRITING ->) READING ... -> CLOSING -> LINGERING -> DEAD.
+ * States. HANDSHAKE -> READING -> (WAIT_UPSTREAM ->) (WAIT_DURABLE ->) (WRITING ->) READING ... -> CLOSING -> LINGERING -> DEAD.
  * conn_step does what can be done now and returns; the owner calls it again when bytes came, when the wire takes bytes
  * again, or when `more` is set. A response is handed to the wire only when the store position that it depends on is
  * durable; until then the connection waits, and with it the requests behind (pipelining).
@@ -21,12 +21,13 @@
 
 enum conn_state {
     CONN_HANDSHAKE,
-    CONN_READING,      /* a request is awaited or incomplete */
-    CONN_WAIT_DURABLE, /* an answer waits for the store */
-    CONN_WRITING,      /* the wire does not take more for now */
-    CONN_CLOSING,      /* nothing more to say but the end */
-    CONN_LINGERING,    /* our end is out: what comes is thrown away, until the peer ends too */
-    CONN_DEAD          /* to be taken away by its owner */
+    CONN_READING,       /* a request is awaited or incomplete */
+    CONN_WAIT_DURABLE,  /* an answer waits for the store */
+    CONN_WAIT_UPSTREAM, /* or for another server first */
+    CONN_WRITING,       /* the wire does not take more for now */
+    CONN_CLOSING,       /* nothing more to say but the end */
+    CONN_LINGERING,     /* our end is out: what comes is thrown away, until the peer ends too */
+    CONN_DEAD           /* to be taken away by its owner */
 };
 
 /* What a connection may be waiting for too long. Each has one duration (limits.h). */
@@ -92,6 +93,9 @@ void conn_step(struct conn *conn, uint64_t now_ms);
 
 /* The store was flushed: if the answer that waits has become durable, or never will, it goes on its way. */
 void conn_release(struct conn *conn, bool flush_ok, uint64_t now_ms);
+
+/* What the connection in WAIT_UPSTREAM waited for is made; false: it could not be. */
+void conn_upstream_done(struct conn *conn, bool made, uint64_t now_ms);
 
 /* The timer ran out, or the owner needs the room: an orderly end where that can be, at once in LINGERING. */
 void conn_expire(struct conn *conn, uint64_t now_ms);

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "net/answer.h"
 #include "net/conn.h"
 #include "net/list.h"
 #include "net/socket.h"
@@ -310,9 +311,36 @@ static bool expire(enum conn_timer timer)
     return worked;
 }
 
+/* The exchange's answer, to whom it may concern. */
+static void finish_exchange(const struct upstream_finished *finished)
+{
+    bool made = answer_make_of_upstream(finished, shared.body);
+    if (finished->owner == NULL) {
+        answer_drop(heap, finished->held);
+        return;
+    }
+    struct slot *slot = LIST_OWNER(finished->owner, struct slot, conn);
+    enum conn_timer timer = slot->conn.timer;
+    uint64_t start_ms = slot->conn.timer_start_ms;
+    conn_upstream_done(&slot->conn, made, now_ms());
+    settle(slot, start_ms, timer);
+}
+
+static bool finish_exchanges(void)
+{
+    struct upstream_finished finished;
+    bool worked = false;
+    while (upstream_next_finished(&finished)) {
+        finish_exchange(&finished);
+        worked = true;
+    }
+    return worked;
+}
+
 bool server_step(void)
 {
-    bool worked = false;
+    bool worked = upstream_step();
+    worked |= finish_exchanges();
     for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++)
         worked |= expire(timer);
     worked |= step_list(&ready, UINT32_MAX);
@@ -323,6 +351,7 @@ bool server_step(void)
 void server_release(bool flush_ok)
 {
     struct list_node last = {0};
+    upstream_release(flush_ok);
     list_append(&waiting, &last);
     while (list_first(&waiting) != &last) {
         struct slot *slot = LIST_OWNER(list_first(&waiting), struct slot, waiting);
@@ -337,7 +366,7 @@ void server_release(bool flush_ok)
 
 uint64_t server_next_deadline_ns(void)
 {
-    uint64_t next_ms = UINT64_MAX;
+    uint64_t next_ms = upstream_next_deadline_ms();
     if (!list_is_empty(&ready) || !list_is_empty(&handshakes))
         return 0;
     for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++) {
@@ -400,6 +429,7 @@ enum status server_start(const struct server_options *options)
     if (shared.body == NULL)
         return STATUS_FULL;
     counts.connection_bound = bound_for(options);
+    upstream_start(heap, options->dns_server);
     return listen_on(options->port);
 }
 

@@ -16,6 +16,7 @@
 struct server_options {
     struct heap *heap;
     uint16_t port;
+    struct bytes dns_server;   /* an IPv4 address, for the names of upstreams; empty: as DHCP tells */
     uint32_t connection_count; /* most at a time; 0: as many as the heap has room for */
 };
 

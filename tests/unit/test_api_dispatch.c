@@ -57,7 +57,7 @@ static const struct {
     {"/verify", "GET, HEAD, OPTIONS", 2},
     {"/metrics", "GET, HEAD, OPTIONS", 2},
     {"/openapi.json", "GET, HEAD, OPTIONS", 2},
-    {"/withdrawals", NULL, 2},
+    {"/transfers", NULL, 2},
     {"/", NULL, 2},
     {"//", NULL, 2},
 };

@@ -47,7 +47,9 @@
 #define LWIP_DHCP                     1
 #define LWIP_DHCP_DOES_ACD_CHECK      0 /* two more seconds before the first address */
 #define LWIP_DHCP_MAX_NTP_SERVERS     0
-#define LWIP_DNS                      0
+#define LWIP_DNS                      1 /* upstreams may have names; ids and ports are random (LWIP_DNS_SECURE) */
+#define DNS_TABLE_SIZE                8
+#define DNS_MAX_SERVERS               2
 #define LWIP_IGMP                     0
 #define LWIP_AUTOIP                   0
 #define LWIP_ACD                      0
