@@ -127,7 +127,6 @@ static enum status apply_token(const struct store_record *record)
         return status;
     }
     struct tables *tables = &service.tables;
-    tokens_prefetch(tables, &entry.token.id, entry.token.key);
     drop_older_copy(&entry.token.id);
     if (!tokens_have_room(tables, POOL_ESSENTIAL, entry.text.size)) {
         sweep_all(record->written_s); /* replay: tokens that had left the table when this one came */
@@ -346,6 +345,15 @@ static enum status apply_note(const struct store_record *record)
         notes_keep(&note, record->segment);
     }
     return status;
+}
+
+void foresee_record(uint8_t type, struct bytes payload)
+{
+    struct uuid id;
+    uint8_t key[16];
+    if (type == RECORD_TOKEN && record_peek_token(payload, &id, key)) {
+        tokens_prefetch(&service.tables, &id, key);
+    }
 }
 
 enum status apply_record(const struct store_record *record)

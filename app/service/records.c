@@ -244,6 +244,14 @@ enum status record_get_token(struct bytes payload, struct token_record *record)
     return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
 }
 
+bool record_peek_token(struct bytes payload, struct uuid *id, uint8_t key[16])
+{
+    struct reader reader = {bytes_slice(payload, 4, payload.size), false};
+    take_16(&reader, id->bytes);
+    take_16(&reader, key);
+    return !reader.failed;
+}
+
 enum status record_get_change(struct bytes payload, struct change_record *record)
 {
     struct reader reader = {payload, false};

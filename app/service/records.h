@@ -92,6 +92,8 @@ void record_put_note(struct buffer *out, const struct bulk_record *record);
 enum status record_get_setting(struct bytes payload, struct setting_record *record) MUST_USE;
 enum status record_get_principal(struct bytes payload, struct principal_record *record) MUST_USE;
 enum status record_get_token(struct bytes payload, struct token_record *record) MUST_USE;
+/* Only the id and the key, unchecked. False: the payload is too short for them. */
+bool record_peek_token(struct bytes payload, struct uuid *id, uint8_t key[16]);
 enum status record_get_change(struct bytes payload, struct change_record *record) MUST_USE;
 enum status record_get_rotated(struct bytes payload, struct rotated_record *record) MUST_USE;
 enum status record_get_bulk(struct bytes payload, struct bulk_record *record) MUST_USE;

@@ -56,7 +56,7 @@ enum status service_start(const struct service_options *options, bool *first_boo
 {
     start_anew(options);
     struct store_options store = {
-        .owner = {.replay = apply_record, .relocate = relocate_record},
+        .owner = {.replay = apply_record, .relocate = relocate_record, .foresee = foresee_record},
         .device_secret = options->device_secret,
     };
     bool formatted = false;

@@ -63,6 +63,7 @@ void forget_principal(const struct principal *principal);
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;
+void foresee_record(uint8_t type, struct bytes payload);
 uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would revoke now */
 
 /* ---- settings (settings.c), notes (notes.c) ---- */

@@ -8,7 +8,8 @@
 
 #include "store/state.h"
 
-#define ROTTEN_MAX 8 /* unreadable first headers that are remembered */
+#define ROTTEN_MAX    8 /* unreadable first headers that are remembered */
+#define RECORDS_AHEAD 8 /* foreseen: a wait for memory takes about as long as these do */
 
 /* What a boot learns before it replays. */
 static struct {
@@ -273,14 +274,27 @@ enum status replay_unseal(const uint8_t *frame, const struct frame_header *heade
                      store_state.plain);
 }
 
+/* Let the owner see the next `count` records at *offset. A malformed one is found when its turn comes. */
+static void foresee_records(struct bytes records, size_t *offset, size_t count)
+{
+    struct frame_record record;
+    if (store_state.owner.foresee == NULL)
+        return;
+    for (size_t i = 0; i < count && frame_next_record(records, offset, &record) == STATUS_OK; i++)
+        store_state.owner.foresee(record.type, record.payload);
+}
+
 static enum status replay_records(const struct frame_header *header, struct bytes records)
 {
     struct frame_record record;
+    size_t ahead = 0;
     size_t offset = 0;
     uint32_t count = 0;
     enum status status;
+    foresee_records(records, &ahead, RECORDS_AHEAD);
     while ((status = frame_next_record(records, &offset, &record)) == STATUS_OK) {
         struct store_record out = {record.type, header->label, header->time_s, record.payload};
+        foresee_records(records, &ahead, 1);
         count++;
         if (store_state.owner.replay(&out) != STATUS_OK)
             return STATUS_DAMAGED;

@@ -37,6 +37,9 @@ struct store_owner {
     enum status (*replay)(const struct store_record *record);
     /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
     enum status (*relocate)(const struct store_record *record);
+    /* May be NULL. Replay: this payload comes a few records from now; what it needs may be fetched into the caches.
+     * Nothing may change, and nothing may be believed of it. */
+    void (*foresee)(uint8_t type, struct bytes payload);
 };
 
 /* What a record may use: issuing stops at the reserve, revoking, consuming and relocation do not. */
