@@ -9,6 +9,7 @@ import sys
 import time
 
 from appliance import Rig, Suite, first_tenant
+from upstream import Upstream
 
 TABLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "matrix.txt")
 UNLIMITED = ["--option", "rate_issue=0", "--option", "rate_tenant=0", "--option", "rate_auth=0"]
@@ -16,6 +17,7 @@ COMMAND = {"action": "withdrawal.create", "withdrawal": {"amount": {"value": "1.
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ALL = ["VIEW", "TRANSACT", "MANAGE"]
 EXPIRY_S = 4
+HOST_FOR_GUEST = "10.0.2.2"  # what QEMU's user network calls our loopback
 
 
 def ok(reply, status=201):
@@ -26,9 +28,11 @@ def ok(reply, status=201):
 class World:
     """The appliance with one caller for each column; `callers` maps a column to the arguments of Client.request."""
 
-    def __init__(self, rig):
+    def __init__(self, rig, upstream_port):
         self.client, self.root = rig.client(), rig.basic
         self.tenant = first_tenant(self.client, self.root)
+        policy = {"actions": {"withdrawal.create": {"upstream": f"http://{HOST_FOR_GUEST}:{upstream_port}"}}}
+        ok(self.admin("PATCH", f"/tenants/{self.tenant}", {"policy": policy}), 200)
         self.root_id = next(token["id"] for token in ok(self.client.get("/tokens", basic=self.root), 200)["data"]
                             if token["clientId"] == self.root[0])
         self.other = ok(self.admin("POST", "/tenants", {"name": "other"}))["id"]
@@ -147,6 +151,9 @@ def rows(world):
     return [
         ("POST /action-tokens", nothing, fixed(COMMAND)),
         ("POST /action-tokens/consume", nothing, world.consume_body),
+        ("POST /withdrawals", nothing, fixed(COMMAND["withdrawal"])),
+        ("POST /withdrawals  no action token", nothing, fixed(COMMAND["withdrawal"])),
+        ("POST /conversions  no upstream", nothing, fixed({})),
         ("POST /api/v1/tokens", nothing, fixed({"name": "made"})),
         ("GET /api/v1/tokens", nothing, None),
         ("POST /api/v1/tokens/{}/revoke", world.own_jwt, None),
@@ -198,6 +205,8 @@ def ask(world, row, caller):
     route, target, body = row
     method, path = route.partition("  ")[0].split()
     headers = FORM if path.startswith("/oauth/") else {}
+    if route == "POST /withdrawals":
+        headers = {"X-Action-Token": world.action_token()["token"]}
     business = world.tenant if path.startswith("/api/v1/") else None
     business = {"other business": world.other, "no business": None}.get(route.partition("  ")[2], business)
     return world.client.request(method, path.format(target(caller)), body(caller) if body else None, headers=headers,
@@ -248,8 +257,8 @@ def show(world):
 
 def main():
     suite = Suite()
-    with Rig(options=UNLIMITED) as rig:
-        world = World(rig)
+    with Upstream("", "127.0.0.1") as upstream, Rig(options=UNLIMITED) as rig:
+        world = World(rig, upstream.port)
         if "--print" in sys.argv:
             show(world)
             return

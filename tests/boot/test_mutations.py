@@ -9,17 +9,16 @@ JETON_MUTATIONS: requests for each route (10000 for the long run), JETON_SEED: a
 
 import base64
 import http.client
-import http.server
 import json
 import os
 import random
 import re
 import socket
 import sys
-import threading
 
 from appliance import EXCHANGES, Reply, Rig, Suite, connect_within, first_tenant, make_user
 from mutate import Request, mutate
+from upstream import Upstream
 
 COUNT = int(os.environ.get("JETON_MUTATIONS", "100"))
 SEED = int(os.environ.get("JETON_SEED", "11"))
@@ -67,23 +66,6 @@ class Wire:
         if not stays:
             self.close()
         return reply, stays
-
-
-class Upstream(http.server.BaseHTTPRequestHandler):
-    """Carries out every command that the gateway passes on."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_):
-        pass
 
 
 class Callers:
@@ -238,11 +220,9 @@ def route(suite, callers, wire, method, path):
 def main():
     suite = Suite()
     print(f"seed {SEED}, {COUNT} for each route")
-    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    threading.Thread(target=upstream.serve_forever, daemon=True).start()
     big = ["--disk", "virtio"] if COUNT > 1000 else []
-    with Rig(options=UNLIMITED + big, memory_mib=256 if COUNT > 1000 else None) as rig:
-        callers, wire = Callers(rig, upstream.server_address[1]), Wire(rig)
+    with Upstream("", "127.0.0.1") as upstream, Rig(options=UNLIMITED + big, memory_mib=256 if COUNT > 1000 else None) as rig:
+        callers, wire = Callers(rig, upstream.port), Wire(rig)
         description = json.loads(callers.client.get("/openapi.json").text)
         routes = [(method.upper(), path) for path, item in description["paths"].items() for method in item
                   if method in ("get", "post", "patch", "delete")]
