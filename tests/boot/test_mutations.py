@@ -146,13 +146,19 @@ class Callers:
                        json.dumps(value).encode())
 
     def state(self):
-        """What refused requests must not change: how many things of each kind and state there are, and our targets."""
+        """What refused requests must not change: how many things of each kind and state there are, and our targets. Action
+        tokens expire and are collected by themselves: of them, how many there ever were, and whether ours are active."""
         text = self.client.get("/metrics", basic=self.root).text
-        counts = re.findall(r"^(jeton_(?:tokens\{.*?\}|tenants|users|collected_tokens_total)) (\d+)$", text, re.M)
+        found = re.findall(r"^(jeton_(?:tokens\{.*?\}|tenants|users|collected_tokens_total)) (\d+)$", text, re.M)
+        counts = {name: int(count) for name, count in found}
+        passing = [name for name in counts if "collected" in name or 'family="action"' in name]
+        counts["action tokens, ever"] = sum(counts.pop(name) for name in passing)
         things = [self.client.get(path, basic=self.root).text for path in
                   (f"/tokens/{self.token['id']}", f"/admin/v1/tenants/{self.spare['id']}",
-                   f"/admin/v1/users/{self.user['id']}", f"/tokens/{self.root[0]}")]
-        return dict(counts), things
+                   f"/admin/v1/users/{self.user['id']}")]
+        things += [self.client.post("/oauth/introspect", {"token": made["token"]}, basic=self.root).text
+                   for made in self.actions.values()]
+        return counts, things
 
 
 def may_change(request, reply):
