@@ -214,8 +214,8 @@ static void look_up(uint64_t count, char (*pairs)[BENCH_PAIR_BYTES], uint8_t (*h
 static void bench_lookup(void)
 {
     uint64_t count = bench_option("count", 1000);
-    char (*pairs)[BENCH_PAIR_BYTES] = platform_memory_take(count * sizeof *pairs);
-    uint8_t (*headers)[HEADER_BYTES] = platform_memory_take(LOOKUPS * sizeof *headers);
+    char(*pairs)[BENCH_PAIR_BYTES] = platform_memory_take(count * sizeof *pairs);
+    uint8_t(*headers)[HEADER_BYTES] = platform_memory_take(LOOKUPS * sizeof *headers);
     bench_expect(pairs != NULL && headers != NULL, "memory for credentials");
     (void)bench_start();
     fill(count, pairs);
