@@ -1,5 +1,5 @@
 /*
- * Lines of Prometheus text about connections, handshakes, frames and the heap.
+ * Lines of Prometheus text about connections, handshakes, frames, upstreams and the heap.
  */
 #include "net/metrics.h"
 
@@ -7,6 +7,7 @@
 #include "api/metrics.h"
 #include "net/link.h"
 #include "net/server.h"
+#include "net/upstream.h"
 
 static const struct heap *watched_heap;
 
@@ -44,10 +45,29 @@ static void write_link(struct buffer *out)
                   stats.dropped_count);
 }
 
+static void write_upstream(struct buffer *out)
+{
+    struct upstream_stats stats;
+    upstream_stats(&stats);
+    metrics_write(out, "jeton_upstream_under_way", "gauge", "Commands that wait for an upstream.",
+                  stats.under_way_count);
+    metrics_write(out, "jeton_upstream_exchanges_total", "counter", "Commands for upstreams.",
+                  stats.exchange_count);
+    metrics_write(out, "jeton_upstream_answered_total", "counter", "Of these, answered.",
+                  stats.answered_count);
+    metrics_write(out, "jeton_upstream_not_sent_total", "counter", "Of these, never sent.",
+                  stats.not_sent_count);
+    metrics_write(out, "jeton_upstream_lost_total", "counter", "Of these, sent but without an answer.",
+                  stats.lost_count);
+    metrics_write(out, "jeton_upstream_reused_total", "counter", "Exchanges over a kept connection.",
+                  stats.reused_count);
+}
+
 static void write_all(struct buffer *out)
 {
     write_server(out);
     write_link(out);
+    write_upstream(out);
     metrics_write(out, "jeton_heap_bytes", "gauge", "Heap of connections, TLS and TCP.",
                   watched_heap->region_bytes);
     metrics_write(out, "jeton_heap_in_use_bytes", "gauge", "Of it, in use.", watched_heap->in_use_bytes);

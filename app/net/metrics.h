@@ -1,5 +1,5 @@
 /*
- * What the network's side tells GET /metrics: connections, handshakes, frames, heap.
+ * What the network's side tells GET /metrics: connections, handshakes, frames, upstreams, heap.
  */
 #ifndef JETON_NET_METRICS_H
 #define JETON_NET_METRICS_H
