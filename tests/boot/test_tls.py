@@ -98,6 +98,19 @@ def versions_and_suites(suite, rig):
     peer.close()
 
 
+def large_records(suite, rig):
+    """A request in one record as large as TLS allows (RFC 8446 section 5.1), in both versions."""
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for size in (4096, 8000, 16000):
+            peer = Peer(rig, version).handshake()
+            head = f"POST /tokens HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+            request = head + b" " * size
+            peer.drive(peer.tls.write, request)
+            answer = peer.drive(peer.tls.read, 65536)
+            suite.check(f"{version.name}: {len(request)} bytes at once", answer.startswith(b"HTTP/1.1 401 "), answer[:99])
+            peer.close()
+
+
 def fetch(rig, context, session=None):
     """One GET; (resumed, session for the next)."""
     tls = context.wrap_socket(connect(rig), server_hostname="10.77.0.2", session=session)
@@ -299,6 +312,7 @@ def main():
     suite = Suite()
     with Rig(platform="linux", options=["--option", "log=debug"]) as rig:
         suite.run("versions and suites", versions_and_suites, rig)
+        suite.run("large records", large_records, rig)
         suite.run("alerts", alerts, rig)
         suite.run("tampered records", tampered, rig)
         suite.run("cut anywhere", cut_anywhere, rig)
