@@ -116,7 +116,8 @@ struct store_options dictionary_start(struct bytes device_secret)
     memset(dictionary, 0, highest * sizeof(struct entry));
     highest = 0;
     relocations = 0;
-    return (struct store_options){.owner = {.replay = replay, .relocate = relocate}, .device_secret = device_secret};
+    return (struct store_options){.owner = {.replay = replay, .relocate = relocate},
+                                  .device_secret = device_secret};
 }
 
 enum status dictionary_create(uint32_t id, uint32_t filler_bytes, int64_t expires_s)
