@@ -216,6 +216,10 @@ powercut: ## cut the power in more than a million ways, and check every promise 
 	@$(MAKE) build/sim/powercut
 	@build/sim/powercut --long
 
+fuzz: ## run the fuzzers, each for JETON_FUZZ_S seconds (600)
+	@tests/setup fuzz
+	@tests/fuzz/run
+
 lint: ## the tree's rules, sizes, format and analysers
 	@tests/setup test
 	@tests/lint/run
