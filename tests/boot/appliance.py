@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.append(os.path.join(ROOT, "images"))  # machine.py, for tests that look under the rig
 RIG = os.path.join(ROOT, "images", "rig")
+PLATFORM = os.environ.get("JETON_PLATFORM", "qemu")  # of a rig that is not asked for another: linux is quicker
 OPENAPI_CHECK = os.path.join(ROOT, "tests", "clients", "openapi_check.py")
 SKIP_EXIT = 77
 
@@ -164,7 +165,7 @@ class Client:
 class Rig:
     """One appliance with a state directory of its own; a context manager that leaves nothing behind."""
 
-    def __init__(self, platform="qemu", machine="q35", disk=None, memory_mib=None, options=(), boot=True):
+    def __init__(self, platform=PLATFORM, machine="q35", disk=None, memory_mib=None, options=(), boot=True):
         self.directory = tempfile.mkdtemp(prefix="jeton-rig-")
         self.arguments = ["--platform", platform, "--state", self.directory]
         if platform == "qemu":
