@@ -27,7 +27,8 @@ class Tls:
 
     def __init__(self, rig, source=None, plain=False):
         def dial():
-            return socket.create_connection(ADDRESS, 10, source_address=(source, 0) if source else None)
+            # A port that the instance still has in TIME_WAIT (10 s) is answered only after it.
+            return socket.create_connection(ADDRESS, 30, source_address=(source, 0) if source else None)
 
         self.tcp = within(rig.namespace, dial)
         self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
