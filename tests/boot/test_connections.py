@@ -27,8 +27,7 @@ class Tls:
 
     def __init__(self, rig, source=None, plain=False):
         def dial():
-            # A port that the instance still has in TIME_WAIT (10 s) is answered only after it.
-            return socket.create_connection(ADDRESS, 30, source_address=(source, 0) if source else None)
+            return socket.create_connection(ADDRESS, 10, source_address=(source, 0) if source else None)
 
         self.tcp = within(rig.namespace, dial)
         self.tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -244,6 +243,26 @@ def memory_returns(suite, rig):
     suite.check("memory", after[0] <= before[0] and after[1] <= before[1], f"{before} before, {after} after")
 
 
+def port_again(suite, rig):
+    """A client that comes again from a port that is in TIME_WAIT here is taken at its second SYN."""
+    def dial():
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        plain.settimeout(20)
+        plain.bind(("", 45678))
+        plain.connect(ADDRESS)
+        return plain
+
+    for i in range(3):
+        begin = time.monotonic()
+        with within(rig.namespace, dial) as plain:
+            suite.check(f"connected, {i}", time.monotonic() - begin < 6, f"{time.monotonic() - begin:.1f} s")
+            plain.sendall(GET)  # no TLS: an alert, and the instance ends first
+            while plain.recv(4096):
+                pass
+        time.sleep(0.5)
+
+
 def open_until_refused(rig, source, most=2000):
     opened = []
     try:
@@ -321,6 +340,7 @@ def main():
         suite.run("slow reader", slow_reader, rig)
         suite.run("SYN flood", syn_flood, rig)
         suite.run("request time", request_time, rig)
+        suite.run("port again", port_again, rig)
         suite.run("memory returns", memory_returns, rig)
     with Rig(platform="linux", memory_mib=16) as rig:
         suite.run("bounds", bounded, rig)
