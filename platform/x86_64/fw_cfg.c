@@ -5,6 +5,7 @@
 
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/fw_cfg.h"
+#include "platform/x86_64/memory.h"
 
 #define PORT_SELECT         0x510U
 #define PORT_DATA           0x511U
@@ -47,8 +48,8 @@ static bool read_by_dma(uint16_t selector, void *out, size_t size)
     static volatile struct dma_request request __attribute__((aligned(16)));
     request.control = __builtin_bswap32((uint32_t)selector << 16 | DMA_SELECT | DMA_READ);
     request.size = __builtin_bswap32((uint32_t)size);
-    request.address = __builtin_bswap64((uintptr_t)out);
-    uint64_t where = (uintptr_t)&request;
+    request.address = __builtin_bswap64(memory_physical(out));
+    uint64_t where = memory_physical(&request);
     port_write32(PORT_DMA_HIGH, __builtin_bswap32((uint32_t)(where >> 32)));
     port_write32(PORT_DMA_LOW,
                  __builtin_bswap32((uint32_t)where)); /* this starts it; done on return in QEMU */

@@ -101,6 +101,26 @@ uintptr_t memory_reserve(size_t size_bytes)
     return 0;
 }
 
+static bool in_taken_memory(uint64_t address)
+{
+    for (size_t i = 0; i < region_count; i++) {
+        if (address >= regions[i].start && address < taken_end[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint64_t memory_physical(const volatile void *pointer)
+{
+    uint64_t address = (uintptr_t)pointer;
+    bool in_image = address >= (uintptr_t)image_start && address < (uintptr_t)image_end;
+    if (!in_image && !in_taken_memory(address)) {
+        platform_panic("an address for a device lies outside of our memory");
+    }
+    return address;
+}
+
 void *memory_take_for_device(size_t size_bytes)
 {
     uintptr_t start = memory_reserve(size_bytes);

@@ -11,6 +11,7 @@
 #define LARGE_BYTES      0x200000ULL
 #define ADDRESS_LIMIT    (1ULL << 47)
 #define DEVICE_BYTES_MAX (64ULL << 20)
+#define CONVENTIONAL_END 0xa0000ULL /* of the memory below 1 MiB */
 
 #define ENTRY_PRESENT    1ULL
 #define ENTRY_WRITE      2ULL
@@ -152,7 +153,8 @@ static bool overlaps(uint64_t start, uint64_t end, uint64_t other_start, uint64_
     return start < other_end && other_start < end;
 }
 
-uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes)
+/* Map a range of physical addresses that is neither RAM nor ours; `low_end` is the end of what is refused below 1 MiB. */
+static uintptr_t map_foreign(uint64_t address, uint64_t size_bytes, uint64_t low_end, uint64_t rights)
 {
     if (address == 0 || size_bytes == 0 || size_bytes > DEVICE_BYTES_MAX || address >= ADDRESS_LIMIT) {
         return 0;
@@ -166,10 +168,20 @@ uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes)
             return 0;
         }
     }
-    if (overlaps(start, end, 0, 0xa0000) ||
+    if (overlaps(start, end, 0, low_end) ||
         overlaps(start, end, (uintptr_t)image_start, (uintptr_t)image_end)) {
         return 0;
     }
-    map_range(start, end, RIGHTS_DEVICE);
+    map_range(start, end, rights);
     return (uintptr_t)address;
+}
+
+uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes)
+{
+    return map_foreign(address, size_bytes, CONVENTIONAL_END, RIGHTS_DEVICE);
+}
+
+uintptr_t paging_map_firmware(uint64_t address, uint64_t size_bytes)
+{
+    return map_foreign(address, size_bytes, PAGE_BYTES, RIGHTS_RODATA);
 }

@@ -19,4 +19,8 @@ void paging_map_zeroed(uint64_t start, uint64_t end);
  * again is harmless. */
 uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes);
 
+/* Map what the firmware left at [address, address + size) outside of usable RAM, such as ACPI tables, read-only, and
+ * return where it is now. 0 when the range is page 0, touches usable RAM or the image, or is absurd. */
+uintptr_t paging_map_firmware(uint64_t address, uint64_t size_bytes);
+
 #endif

@@ -130,7 +130,8 @@ enum status virtq_init(struct virtq *queue, struct virtio_device *device, uint16
 void virtq_describe(struct virtq *queue, uint16_t id, const void *memory, uint32_t size, uint16_t flags)
 {
     struct virtq_descriptor *d = &queue->descriptors[id];
-    *d = (struct virtq_descriptor){(uintptr_t)memory, size, flags, (uint16_t)((id + 1) & (queue->size - 1))};
+    *d = (struct virtq_descriptor){memory_physical(memory), size, flags,
+                                   (uint16_t)((id + 1) & (queue->size - 1))};
 }
 
 void virtq_offer(struct virtq *queue, uint16_t head)

@@ -8,6 +8,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/interrupt.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/options.h"
 #include "platform/x86_64/paging.h"
 #include "platform/x86_64/virtio.h"
@@ -75,9 +76,9 @@ static enum status queue_enable(struct virtio_device *d, struct virtq *q)
 {
     mmio_write32(d->registers + REG_QUEUE_SELECT, q->index);
     mmio_write32(d->registers + REG_QUEUE_SIZE, q->size);
-    mmio_write64(d->registers + REG_QUEUE_DESC, (uintptr_t)q->descriptors);
-    mmio_write64(d->registers + REG_QUEUE_DRIVER, (uintptr_t)q->available);
-    mmio_write64(d->registers + REG_QUEUE_DEVICE, (uintptr_t)q->used);
+    mmio_write64(d->registers + REG_QUEUE_DESC, memory_physical(q->descriptors));
+    mmio_write64(d->registers + REG_QUEUE_DRIVER, memory_physical(q->available));
+    mmio_write64(d->registers + REG_QUEUE_DEVICE, memory_physical(q->used));
     mmio_write32(d->registers + REG_QUEUE_READY, 1);
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/interrupt.h"
+#include "platform/x86_64/memory.h"
 #include "platform/x86_64/virtio.h"
 
 #define VENDOR_VIRTIO       0x1af4U
@@ -84,9 +85,9 @@ static enum status queue_enable(struct virtio_device *d, struct virtq *q)
     if ((uint64_t)q->notify_offset * d->notify_multiplier + 2 > d->notify_size) {
         return STATUS_IO;
     }
-    mmio_write64(d->common + COMMON_QUEUE_DESC, (uintptr_t)q->descriptors);
-    mmio_write64(d->common + COMMON_QUEUE_DRIVER, (uintptr_t)q->available);
-    mmio_write64(d->common + COMMON_QUEUE_DEVICE, (uintptr_t)q->used);
+    mmio_write64(d->common + COMMON_QUEUE_DESC, memory_physical(q->descriptors));
+    mmio_write64(d->common + COMMON_QUEUE_DRIVER, memory_physical(q->available));
+    mmio_write64(d->common + COMMON_QUEUE_DEVICE, memory_physical(q->used));
     mmio_write16(d->common + COMMON_QUEUE_ENABLE, 1);
     return STATUS_OK;
 }

@@ -198,6 +198,11 @@ void *memory_take_for_device(size_t size_bytes)
     return calloc(1, size_bytes);
 }
 
+uint64_t memory_physical(const volatile void *pointer)
+{
+    return (uintptr_t)pointer;
+}
+
 void clock_wake_at(uint64_t deadline_ns)
 {
     (void)deadline_ns;
