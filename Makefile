@@ -42,10 +42,11 @@ WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-proto
 
 CFLAGS := -g -ffunction-sections -fdata-sections -fno-common
 
-CFLAGS_x86_64 := $(CFLAGS) -O2 -m64 -march=x86-64 -mno-red-zone -fno-pic -fno-pie -fno-stack-protector \
+CFLAGS_x86_64 := $(CFLAGS) -O2 -m64 -march=x86-64 -mno-red-zone -fpie -fvisibility=hidden -fno-stack-protector \
     -fcf-protection=none -fno-asynchronous-unwind-tables \
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix $(INCLUDES_picolibc)
-LDFLAGS_x86_64 := -nostdlib -static -no-pie -T platform/x86_64/link.ld -Wl,--gc-sections -Wl,--build-id=none \
+LDFLAGS_x86_64 := -nostdlib -static-pie -Wl,-z,pack-relative-relocs -Wl,-z,text -T platform/x86_64/link.ld \
+    -Wl,--gc-sections -Wl,--build-id=none \
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
 LDLIBS_x86_64  := -lgcc
 
@@ -178,6 +179,12 @@ build/bench/store.elf: $(patsubst %,build/obj/x86_64/%,$(BENCH_OBJECTS) tests/be
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_x86_64) $(BENCH_WRAP) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
 
+# An app of its own over the machine, for tests/boot: it does what must work, and what must be caught.
+build/boot/selftest.elf: $(call objects,x86_64,$(wildcard tests/boot/selftest/*.c)) $(PLATFORM_x86_64) \
+    build/obj/x86_64/lib.a platform/x86_64/link.ld
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_x86_64) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
+
 SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
 
 build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
@@ -204,7 +211,7 @@ run: ## install what is missing, build, boot under QEMU, and say how to talk to 
 	@$(MAKE) image
 	@images/run
 
-tests: $(TESTS) build/flashdump build/constant_time ## build the test programs only
+tests: $(TESTS) build/flashdump build/constant_time build/boot/selftest.elf ## build the test programs only
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test

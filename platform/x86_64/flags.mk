@@ -6,3 +6,6 @@ FLAGS_platform/x86_64/interrupt.c := -mgeneral-regs-only
 FLAGS_platform/x86_64/traps.c     := -mgeneral-regs-only
 FLAGS_platform/x86_64/memory.c    := -mgeneral-regs-only
 FLAGS_platform/x86_64/paging.c    := -mgeneral-regs-only
+
+# Runs before the image is relocated and before there is a canary.
+FLAGS_platform/x86_64/early.c     := -mgeneral-regs-only -fno-stack-protector

@@ -1,15 +1,18 @@
 /*
- * RAM from the loader's map, handed out in page-aligned pieces from the lowest region that has room.
+ * RAM from the loader's map, handed out in page-aligned pieces from the lowest region that has room. Regions are kept
+ * by physical address; what callers get lies layout.ram_slide higher. A page is left out after each piece, so that the
+ * next piece begins behind an unmapped one.
  */
 #include "platform/x86_64/memory.h"
 #include "platform/platform.h"
 #include "platform/x86_64/image.h"
+#include "platform/x86_64/layout.h"
 #include "platform/x86_64/paging.h"
 #include "platform/x86_64/pvh.h"
 
-#define PAGE_BYTES    4096ULL
-#define LOW_END       0x100000ULL
-#define ADDRESS_LIMIT (1ULL << 46) /* more than any machine has; keeps sums from overflowing */
+#define PAGE_BYTES  4096ULL
+#define GUARD_BYTES PAGE_BYTES
+#define LOW_END     0x100000ULL
 
 #define UNTOUCHED_MIN_BYTES (256ULL << 10) /* smaller pieces are zeroed when taken */
 #define UNTOUCHED_MAX       32U
@@ -38,8 +41,8 @@ static void add(uint64_t start, uint64_t end)
 
 static void add_around_image(uint64_t start, uint64_t end)
 {
-    uint64_t hole_start = (uintptr_t)image_start;
-    uint64_t hole_end = (uintptr_t)image_end;
+    uint64_t hole_start = layout.image_physical;
+    uint64_t hole_end = layout.image_physical + (uint64_t)(image_end - image_start);
     if (end <= hole_start || start >= hole_end) {
         add(start, end);
         return;
@@ -61,7 +64,7 @@ void memory_init(uintptr_t start_info)
     const struct pvh_memory_entry *entries = (const struct pvh_memory_entry *)(uintptr_t)info->memory_map;
     for (uint32_t i = 0; i < info->memory_map_count; i++) {
         const struct pvh_memory_entry *e = &entries[i];
-        if (e->type == PVH_TYPE_RAM && e->start < ADDRESS_LIMIT && e->size < ADDRESS_LIMIT) {
+        if (e->type == PVH_TYPE_RAM && e->start < LAYOUT_RAM_END && e->size <= LAYOUT_RAM_END - e->start) {
             add_around_image(e->start, e->start + e->size);
         }
     }
@@ -83,28 +86,29 @@ size_t platform_memory_free_bytes(void)
         size_t free_bytes = regions[i].end - taken_end[i];
         largest = free_bytes > largest ? free_bytes : largest;
     }
-    return largest;
+    return largest > GUARD_BYTES ? largest - GUARD_BYTES : 0;
 }
 
 uintptr_t memory_reserve(size_t size_bytes)
 {
-    if (size_bytes > ADDRESS_LIMIT) {
+    if (size_bytes > LAYOUT_RAM_END) {
         return 0;
     }
     uint64_t rounded = (size_bytes + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1);
     for (size_t i = 0; i < region_count; i++) {
-        if (regions[i].end - taken_end[i] >= rounded) {
-            taken_end[i] += rounded;
-            return taken_end[i] - rounded;
+        if (regions[i].end - taken_end[i] >= rounded + GUARD_BYTES) {
+            uint64_t start = taken_end[i];
+            taken_end[i] += rounded + GUARD_BYTES;
+            return start + layout.ram_slide;
         }
     }
     return 0;
 }
 
-static bool in_taken_memory(uint64_t address)
+static bool is_taken(uint64_t physical)
 {
     for (size_t i = 0; i < region_count; i++) {
-        if (address >= regions[i].start && address < taken_end[i]) {
+        if (physical >= regions[i].start && physical < taken_end[i]) {
             return true;
         }
     }
@@ -114,11 +118,14 @@ static bool in_taken_memory(uint64_t address)
 uint64_t memory_physical(const volatile void *pointer)
 {
     uint64_t address = (uintptr_t)pointer;
-    bool in_image = address >= (uintptr_t)image_start && address < (uintptr_t)image_end;
-    if (!in_image && !in_taken_memory(address)) {
+    if (address >= (uintptr_t)image_start && address < (uintptr_t)image_end) {
+        return address - layout.image_slide;
+    }
+    uint64_t physical = address - layout.ram_slide;
+    if (!is_taken(physical)) {
         platform_panic("an address for a device lies outside of our memory");
     }
-    return address;
+    return physical;
 }
 
 void *memory_take_for_device(size_t size_bytes)

@@ -39,7 +39,7 @@ uintptr_t memory_reserve(size_t size_bytes);
  * there. Called by the page-fault handler. */
 bool memory_touch(uint64_t address);
 
-/* All RAM regions above 1 MiB, the image's own range left out, as they were at boot. */
+/* All RAM regions above 1 MiB, by physical address, the image's own range left out, as they were at boot. */
 size_t memory_regions(const struct memory_region **list);
 
 #endif

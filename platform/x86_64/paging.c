@@ -1,15 +1,15 @@
 /*
- * Four-level page tables (Intel SDM volume 3, chapter 4). Ranges are disjoint and map to themselves; a 2 MiB page is
- * used wherever a whole one fits, 4 KiB pages elsewhere.
+ * Four-level page tables (Intel SDM volume 3, chapter 4). Ranges are disjoint, and each is mapped at a distance from its
+ * physical address that layout.h has. Pages are of 4 KiB; where all of 2 MiB are one device's registers, of 2 MiB.
  */
 #include "platform/x86_64/paging.h"
 #include "platform/platform.h"
 #include "platform/x86_64/image.h"
+#include "platform/x86_64/layout.h"
 #include "platform/x86_64/memory.h"
 
 #define PAGE_BYTES       4096ULL
 #define LARGE_BYTES      0x200000ULL
-#define ADDRESS_LIMIT    (1ULL << 47)
 #define DEVICE_BYTES_MAX (64ULL << 20)
 #define CONVENTIONAL_END 0xa0000ULL /* of the memory below 1 MiB */
 
@@ -26,8 +26,9 @@
 #define RIGHTS_DEVICE (RIGHTS_DATA | ENTRY_UNCACHED)
 
 #define ENTRIES      512U
-#define EARLY_TABLES 16U /* for the image and for the reserve of tables itself */
-#define SPARE_TABLES 64U /* for devices, wherever they are */
+#define EARLY_TABLES 32U               /* for the image and for the first of the reserve of tables */
+#define SPARE_TABLES 64U               /* for devices, wherever they are */
+#define FIRST_BYTES  (64 * PAGE_BYTES) /* of the reserve, mapped by early tables; the rest by itself */
 
 static uint64_t *root;
 static uint64_t early_tables[EARLY_TABLES][ENTRIES] __attribute__((aligned(4096)));
@@ -60,44 +61,56 @@ static uint64_t *table_new(void)
     return table;
 }
 
+static uint64_t *table_at(uint64_t physical)
+{
+    uint64_t in_image = physical - layout.image_physical;
+    bool early = in_image < (uint64_t)(image_end - image_start);
+    return (uint64_t *)(uintptr_t)(physical + (early ? layout.image_slide : layout.ram_slide));
+}
+
 /* The table below `entry`, made if it is not there. */
 static uint64_t *table_below(uint64_t *entry)
 {
     if ((*entry & ENTRY_PRESENT) == 0) {
-        *entry = (uintptr_t)table_new() | ENTRY_PRESENT | ENTRY_WRITE;
+        *entry = memory_physical(table_new()) | ENTRY_PRESENT | ENTRY_WRITE;
     }
-    return (uint64_t *)(uintptr_t)(*entry & ENTRY_ADDRESS);
+    return table_at(*entry & ENTRY_ADDRESS);
 }
 
-/* Map one page at `address`, large if it can be, and return the number of bytes that it covers. */
-static uint64_t map_one(uint64_t address, uint64_t end, uint64_t rights)
+static uint64_t *directory_entry(uint64_t address)
 {
     uint64_t *pointers = table_below(&root[address >> 39 & 511]);
     uint64_t *directory = table_below(&pointers[address >> 30 & 511]);
-    uint64_t *entry = &directory[address >> 21 & 511];
-    bool whole = address % LARGE_BYTES == 0 && end - address >= LARGE_BYTES;
+    return &directory[address >> 21 & 511];
+}
+
+/* Map one page of a range that ends at `end`, large if it can be, and return the number of bytes that it covers. */
+static uint64_t map_one(uint64_t address, uint64_t end, uint64_t slide, uint64_t rights)
+{
+    uint64_t *entry = directory_entry(address);
+    uint64_t physical = address - slide;
+    bool whole = address % LARGE_BYTES == 0 && physical % LARGE_BYTES == 0 && end - address >= LARGE_BYTES;
     if (*entry & ENTRY_LARGE) {
         return LARGE_BYTES - address % LARGE_BYTES; /* a device page that was mapped before */
     }
-    if (whole && *entry == 0) {
-        *entry = address | rights | ENTRY_LARGE;
+    if (whole && *entry == 0 && rights == RIGHTS_DEVICE) {
+        *entry = physical | rights | ENTRY_LARGE;
         return LARGE_BYTES;
     }
-    uint64_t *table = table_below(entry);
-    table[address >> 12 & 511] = address | rights;
+    table_below(entry)[address >> 12 & 511] = physical | rights;
     return PAGE_BYTES;
 }
 
-static void map_range(uint64_t start, uint64_t end, uint64_t rights)
+static void map_range(uint64_t start, uint64_t end, uint64_t slide, uint64_t rights)
 {
     for (uint64_t address = start; address < end;) {
-        address += map_one(address, end, rights);
+        address += map_one(address, end, slide, rights);
     }
 }
 
 static void map_segment(const uint8_t *start, const uint8_t *end, uint64_t rights)
 {
-    map_range((uintptr_t)start, (uintptr_t)end, rights);
+    map_range((uintptr_t)start, (uintptr_t)end, layout.image_slide, rights);
 }
 
 /* One table maps 2 MiB; the tables above them are few. */
@@ -110,13 +123,11 @@ static void reserve_tables(void)
         uint64_t bytes = regions[i].end - regions[i].start;
         tables += bytes / LARGE_BYTES + bytes / (LARGE_BYTES * ENTRIES) + 4;
     }
-    uintptr_t start = memory_reserve(tables * PAGE_BYTES);
-    if (start == 0) {
+    reserve_next = memory_reserve(tables * PAGE_BYTES);
+    if (reserve_next == 0) {
         platform_panic("no memory for page tables");
     }
-    map_range(start, start + tables * PAGE_BYTES, RIGHTS_DATA);
-    reserve_next = start;
-    reserve_end = start + tables * PAGE_BYTES;
+    reserve_end = reserve_next + tables * PAGE_BYTES;
 }
 
 void paging_init(void)
@@ -131,18 +142,18 @@ void paging_init(void)
     map_segment(machine_check_stack_start, machine_check_stack_end, RIGHTS_DATA);
     map_segment(double_fault_stack_start, double_fault_stack_end, RIGHTS_DATA);
     reserve_tables();
-    __asm__ volatile("movq %0, %%cr3" : : "r"(root) : "memory");
+    uint64_t rest = reserve_next + FIRST_BYTES;
+    map_range(reserve_next, rest, layout.ram_slide, RIGHTS_DATA);
+    __asm__ volatile("movq %0, %%cr3" : : "r"(memory_physical(root)) : "memory");
+    map_range(rest, reserve_end, layout.ram_slide, RIGHTS_DATA);
 }
 
 void paging_map_zeroed(uint64_t start, uint64_t end)
 {
     for (uint64_t address = start & ~(PAGE_BYTES - 1); address < end; address += PAGE_BYTES) {
-        uint64_t *pointers = table_below(&root[address >> 39 & 511]);
-        uint64_t *directory = table_below(&pointers[address >> 30 & 511]);
-        uint64_t *table = table_below(&directory[address >> 21 & 511]);
-        uint64_t *entry = &table[address >> 12 & 511];
+        uint64_t *entry = &table_below(directory_entry(address))[address >> 12 & 511];
         if (*entry == 0) {
-            *entry = address | RIGHTS_DATA;
+            *entry = (address - layout.ram_slide) | RIGHTS_DATA;
             zero_page((uint64_t *)address);
         }
     }
@@ -156,7 +167,7 @@ static bool overlaps(uint64_t start, uint64_t end, uint64_t other_start, uint64_
 /* Map a range of physical addresses that is neither RAM nor ours; `low_end` is the end of what is refused below 1 MiB. */
 static uintptr_t map_foreign(uint64_t address, uint64_t size_bytes, uint64_t low_end, uint64_t rights)
 {
-    if (address == 0 || size_bytes == 0 || size_bytes > DEVICE_BYTES_MAX || address >= ADDRESS_LIMIT) {
+    if (address == 0 || size_bytes == 0 || size_bytes > DEVICE_BYTES_MAX || address >= LAYOUT_DEVICE_END) {
         return 0;
     }
     uint64_t start = address & ~(PAGE_BYTES - 1);
@@ -169,11 +180,12 @@ static uintptr_t map_foreign(uint64_t address, uint64_t size_bytes, uint64_t low
         }
     }
     if (overlaps(start, end, 0, low_end) ||
-        overlaps(start, end, (uintptr_t)image_start, (uintptr_t)image_end)) {
+        overlaps(start, end, layout.image_physical,
+                 layout.image_physical + (uint64_t)(image_end - image_start))) {
         return 0;
     }
-    map_range(start, end, rights);
-    return (uintptr_t)address;
+    map_range(start + layout.device_slide, end + layout.device_slide, layout.device_slide, rights);
+    return address + layout.device_slide;
 }
 
 uintptr_t paging_map_device(uint64_t address, uint64_t size_bytes)

@@ -1,7 +1,7 @@
 /*
- * Final page tables: identity map with W^X. Mapped are the image's segments by their rights, its stacks between
- * unmapped guard pages, memory that was taken, and device registers as drivers ask for them. All else, page 0 and
- * the first MiB included, faults.
+ * Final page tables, with W^X. Mapped are the image's segments by their rights, its stacks between unmapped guard pages,
+ * memory that was taken, and device registers as drivers ask for them, each where layout.h says. All else faults, every
+ * physical address included.
  */
 #ifndef JETON_X86_64_PAGING_H
 #define JETON_X86_64_PAGING_H

@@ -98,7 +98,7 @@ interrupt_common:
     addq $16, %rsp
     iretq
 
-    .section .rodata.entries, "a"
+    .section .data.rel.ro.entries, "aw"
     .balign 8
     .globl trap_entries
 trap_entries:

@@ -144,10 +144,12 @@ static bool in_text(uint64_t address)
 
 void trap_backtrace(uint64_t rip, uint64_t frame_pointer)
 {
-    console_print("backtrace:");
+    console_print("image=");
+    console_print_hex((uintptr_t)image_start, 16);
+    console_print("\nbacktrace:");
     for (size_t i = 0; i < BACKTRACE_MAX; i++) {
         console_print(" ");
-        console_print_hex(rip, 8);
+        console_print_hex(rip, 16);
         if (!on_stack(frame_pointer) || frame_pointer % 8 != 0) {
             break;
         }

@@ -115,8 +115,8 @@ static void check_memory(void)
     size_t before = platform_memory_free_bytes();
     uint8_t *small = platform_memory_take(1);
     uint8_t *page = platform_memory_take(4096);
-    selftest_expect(small != NULL && page == small + 4096 && (uintptr_t)small % 4096 == 0,
-                    "memory: alignment");
+    selftest_expect(small != NULL && page == small + 8192 && (uintptr_t)small % 4096 == 0,
+                    "memory: alignment, and a guard between");
     selftest_expect(platform_memory_take(before) == NULL, "memory: more than there is");
     uint64_t start_ns = platform_monotonic_ns();
     size_t rest = platform_memory_free_bytes();
