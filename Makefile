@@ -24,7 +24,7 @@ TARGETS := x86_64 linux sim
 
 APP          := $(wildcard app/*.c) $(foreach folder,$(FOLDERS),$(wildcard app/$(folder)/*.c))
 IMAGE        := build/x86_64/jeton.elf
-LIBS         := mbedtls lwip cjson
+LIBS         := mbedtls ring lwip cjson
 LIBS_x86_64  := $(LIBS) picolibc
 LIBS_linux   := $(LIBS)
 LIBS_sim     := $(LIBS)
@@ -62,7 +62,7 @@ LDLIBS_sim  := -lcmocka
 
 # Only these folders see a library's headers; anywhere else such an include does not build.
 SEES_app/json     := cjson
-SEES_app/crypto   := mbedtls
+SEES_app/crypto   := mbedtls ring
 SEES_app/net      := mbedtls lwip
 SEES_tests/unit   := $(LIBS)
 SEES_tests/sim    := $(LIBS)
@@ -100,6 +100,10 @@ build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETC
 	@mkdir -p $$(@D)
 	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
+build/obj/$1/third_party/%.o: build/third_party/%.S build/obj/$1/flags | $$(FETCHED)
+	@mkdir -p $$(@D)
+	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
+
 build/obj/$1/%.o: %.S build/obj/$1/flags
 	@echo "AS   $1 $$<"; mkdir -p $$(@D)
 	@$$(CC) $$(CFLAGS_$1) -I. -MD -MP -c $$< -o $$@
@@ -133,6 +137,7 @@ build/obj/sim/app.a build/obj/sim/platform.a build/obj/sim/helpers.a: build/obj/
 
 $(SOURCES_mbedtls): | build/third_party/mbedtls/.fetched
 $(SOURCES_lwip): | build/third_party/lwip/.fetched
+$(SOURCES_ring): | build/third_party/ring/.fetched
 $(SOURCES_cjson): | build/third_party/cjson/.fetched
 $(SOURCES_picolibc): | build/third_party/picolibc/.fetched
 

@@ -11,6 +11,7 @@
 #include <mbedtls/platform.h>
 #include <mbedtls/platform_time.h>
 #include <psa/crypto.h>
+#include <ring/kernels.h>
 
 #include "limits.h"
 #include "platform/platform.h"
@@ -93,6 +94,7 @@ static mbedtls_time_t library_time_s(mbedtls_time_t *out)
 
 enum status crypto_init(struct heap *heap)
 {
+    kernels_use(kernels_of_processor());
     main_heap = heap;
     heap_init(&reserve_heap, reserve_region, sizeof reserve_region);
     if (mbedtls_platform_set_calloc_free(library_calloc, library_free) != 0 ||

@@ -34,6 +34,7 @@
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C
 #define MBEDTLS_GCM_C
+#define MBEDTLS_GCM_ALT /* gcm_alt.c, on the kernels of third_party/ring */
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
 #define MBEDTLS_CHACHAPOLY_C
@@ -62,6 +63,7 @@
 
 /* ---- PSA: the interface to write against; keys live in RAM only ---- */
 #define MBEDTLS_PSA_CRYPTO_C
+#define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* one address space, one thread: no copy of every buffer */
 #define MBEDTLS_PSA_KEY_STORE_DYNAMIC /* else 32 keys, which a few TLS 1.2 connections use up */
 #define MBEDTLS_USE_PSA_CRYPTO
 

@@ -10,7 +10,7 @@ SOURCES_mbedtls := $(addprefix build/third_party/mbedtls/library/, aes.c aesni.c
     ssl_tls13_server.c x509.c x509_create.c x509_crt.c x509write.c x509write_crt.c)
 
 # What a user of the library must see.
-INCLUDES_mbedtls := -Ithird_party/mbedtls -isystem build/third_party/mbedtls/include \
+INCLUDES_mbedtls := -Ithird_party -Ithird_party/mbedtls -isystem build/third_party/mbedtls/include \
     -DMBEDTLS_CONFIG_FILE='"jeton_mbedtls_config.h"'
 
 FLAGS_mbedtls := -Ibuild/third_party/mbedtls/library -Wno-unused-parameter

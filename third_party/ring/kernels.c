@@ -1,0 +1,60 @@
+/*
+ * Which code runs: what the processor has, and what was chosen of it.
+ */
+#include "kernels.h"
+
+#include "ring.h"
+
+/* Bits of the words of OPENSSL_cpuid_setup(). */
+#define LEAF_1_ECX_PCLMULQDQ  (1U << 1)
+#define LEAF_1_ECX_SSSE3      (1U << 9)
+#define LEAF_1_ECX_MOVBE      (1U << 22)
+#define LEAF_1_ECX_AES        (1U << 25)
+#define LEAF_1_ECX_AVX        (1U << 28)
+#define LEAF_7_EBX_AVX2       (1U << 5)
+#define LEAF_7_EBX_BMI2       (1U << 8)
+#define LEAF_7_ECX_VAES       (1U << 9)
+#define LEAF_7_ECX_VPCLMULQDQ (1U << 10)
+
+static struct kernels in_use;
+
+static bool has(uint32_t word, uint32_t bits)
+{
+    return (word & bits) == bits;
+}
+
+static enum gcm_code best_gcm(const uint32_t features[4])
+{
+    if (!has(features[1], LEAF_1_ECX_AES | LEAF_1_ECX_PCLMULQDQ | LEAF_1_ECX_SSSE3))
+        return GCM_PORTABLE;
+    if (!has(features[1], LEAF_1_ECX_AVX | LEAF_1_ECX_MOVBE))
+        return GCM_AES;
+    if (!has(features[2], LEAF_7_EBX_AVX2 | LEAF_7_EBX_BMI2) ||
+        !has(features[3], LEAF_7_ECX_VAES | LEAF_7_ECX_VPCLMULQDQ))
+        return GCM_AVX;
+    return GCM_VAES;
+}
+
+struct kernels kernels_of_processor(void)
+{
+    uint32_t features[4];
+    OPENSSL_cpuid_setup(features);
+    return (struct kernels){.gcm = best_gcm(features)};
+}
+
+struct kernels kernels_capped(struct kernels code, size_t level)
+{
+    if (code.gcm > level)
+        code.gcm = (enum gcm_code)level;
+    return code;
+}
+
+void kernels_use(struct kernels code)
+{
+    in_use = code;
+}
+
+struct kernels kernels_in_use(void)
+{
+    return in_use;
+}

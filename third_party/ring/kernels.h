@@ -1,0 +1,87 @@
+/*
+ * Fast primitives for x86-64: a thin layer over the kernels of BoringSSL that ring packages, in C and assembly. Above it
+ * stand mbedTLS's hooks (third_party/mbedtls) and nothing else but the choice of code at boot (app/crypto).
+ *
+ * Purpose: AES-GCM, as code for several kinds of processor; the best kind is chosen once, by kernels_choose().
+ * Ownership: every struct is the caller's memory, holds no pointers and may be copied; wiping it is the caller's affair.
+ * Blocking: none. Allocation: none. Failure: functions that can fail say so; the others succeed always.
+ * Time: nothing here branches on secret data or uses it as an address, on any kind of code.
+ * Limits: as each function says. Not for use from interrupts: vector registers are used freely.
+ */
+#ifndef JETON_RING_KERNELS_H
+#define JETON_RING_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- which code runs ---- */
+
+/* Kinds of code for AES-GCM, worst first. Until kernels_choose() everything runs as portable code. */
+enum gcm_code {
+    GCM_PORTABLE, /* plain C: bit slices, and carry-less products made of integer ones */
+    GCM_AES,      /* AES and PCLMULQDQ instructions */
+    GCM_AVX,      /* the same with AVX and MOVBE, eight blocks at a time */
+    GCM_VAES,     /* AVX2, VAES and VPCLMULQDQ */
+    GCM_CODES
+};
+
+struct kernels {
+    enum gcm_code gcm;
+};
+
+/* The best that this processor has by its CPUID and the state that the system saves (XCR0). */
+struct kernels kernels_of_processor(void);
+
+/* The same, with no kind beyond `level`; level 0 is the portable code. For tests and measurements. */
+struct kernels kernels_capped(struct kernels code, size_t level);
+
+/* Use exactly this code from now on. Each kind must be no better than kernels_of_processor() says. Keys that were
+ * prepared before keep the code that they were prepared for. */
+void kernels_use(struct kernels code);
+
+/* What is in use. */
+struct kernels kernels_in_use(void);
+
+/* ---- AES-GCM (SP 800-38D) ---- */
+
+#define GCM_BLOCK_BYTES 16
+
+/* A key of 128 or 256 bits, prepared. */
+struct gcm_key {
+    _Alignas(16) uint64_t table[32]; /* multiples of the hash key, in the order of the code that uses them */
+    uint32_t round_keys[60];
+    uint32_t rounds;
+    enum gcm_code code;
+};
+
+/* One message on its way: start; associated data in any portions; then text in any portions; finish. */
+struct gcm_message {
+    _Alignas(16) uint8_t hash[GCM_BLOCK_BYTES];
+    uint8_t counter[GCM_BLOCK_BYTES];
+    uint8_t tag_mask[GCM_BLOCK_BYTES];
+    uint8_t key_stream[GCM_BLOCK_BYTES]; /* of the block that is only partly used */
+    uint8_t partial[GCM_BLOCK_BYTES];    /* what is still to be hashed of a block */
+    uint64_t associated_bytes;
+    uint64_t text_bytes;
+};
+
+enum gcm_direction { GCM_SEAL, GCM_OPEN };
+
+/* Returns false when `bits` is neither 128 nor 256. */
+bool gcm_key_init(struct gcm_key *key, const uint8_t *secret, unsigned bits);
+
+/* A nonce of any size from 1 byte; 12 bytes are the usual and the fast case. */
+void gcm_start(const struct gcm_key *key, struct gcm_message *message, const uint8_t *nonce, size_t nonce_size);
+
+/* Associated data; not after gcm_text(). */
+void gcm_associated(const struct gcm_key *key, struct gcm_message *message, const uint8_t *data, size_t size);
+
+/* Seals or opens `size` bytes; `in` may be `out`, but must not overlap it otherwise. At most 2^36 - 32 bytes in all. */
+void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_direction direction, const uint8_t *in,
+              uint8_t *out, size_t size);
+
+/* The tag; who opens compares it in constant time. */
+void gcm_finish(const struct gcm_key *key, struct gcm_message *message, uint8_t tag[GCM_BLOCK_BYTES]);
+
+#endif
