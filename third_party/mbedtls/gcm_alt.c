@@ -50,8 +50,8 @@ int mbedtls_gcm_update_ad(mbedtls_gcm_context *ctx, const unsigned char *add, si
     return 0;
 }
 
-int mbedtls_gcm_update(mbedtls_gcm_context *ctx, const unsigned char *input, size_t input_length, unsigned char *output,
-                       size_t output_size, size_t *output_length)
+int mbedtls_gcm_update(mbedtls_gcm_context *ctx, const unsigned char *input, size_t input_length,
+                       unsigned char *output, size_t output_size, size_t *output_length)
 {
     if (output_size < input_length)
         return MBEDTLS_ERR_GCM_BUFFER_TOO_SMALL;
@@ -68,8 +68,8 @@ int mbedtls_gcm_update(mbedtls_gcm_context *ctx, const unsigned char *input, siz
     return 0;
 }
 
-int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t output_size, size_t *output_length,
-                       unsigned char *tag, size_t tag_len)
+int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t output_size,
+                       size_t *output_length, unsigned char *tag, size_t tag_len)
 {
     (void)output;
     (void)output_size;
@@ -82,9 +82,10 @@ int mbedtls_gcm_finish(mbedtls_gcm_context *ctx, unsigned char *output, size_t o
     return 0;
 }
 
-int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length, const unsigned char *iv, size_t iv_len,
-                              const unsigned char *add, size_t add_len, const unsigned char *input,
-                              unsigned char *output, size_t tag_len, unsigned char *tag)
+int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length, const unsigned char *iv,
+                              size_t iv_len, const unsigned char *add, size_t add_len,
+                              const unsigned char *input, unsigned char *output, size_t tag_len,
+                              unsigned char *tag)
 {
     size_t size;
     int failed = mbedtls_gcm_starts(ctx, mode, iv, iv_len);
@@ -98,12 +99,12 @@ int mbedtls_gcm_crypt_and_tag(mbedtls_gcm_context *ctx, int mode, size_t length,
 }
 
 int mbedtls_gcm_auth_decrypt(mbedtls_gcm_context *ctx, size_t length, const unsigned char *iv, size_t iv_len,
-                             const unsigned char *add, size_t add_len, const unsigned char *tag, size_t tag_len,
-                             const unsigned char *input, unsigned char *output)
+                             const unsigned char *add, size_t add_len, const unsigned char *tag,
+                             size_t tag_len, const unsigned char *input, unsigned char *output)
 {
     uint8_t expected[GCM_BLOCK_BYTES];
-    int failed = mbedtls_gcm_crypt_and_tag(ctx, MBEDTLS_GCM_DECRYPT, length, iv, iv_len, add, add_len, input, output,
-                                           tag_len, expected);
+    int failed = mbedtls_gcm_crypt_and_tag(ctx, MBEDTLS_GCM_DECRYPT, length, iv, iv_len, add, add_len, input,
+                                           output, tag_len, expected);
     if (failed != 0)
         return failed;
     if (mbedtls_ct_memcmp(tag, expected, tag_len) == 0)

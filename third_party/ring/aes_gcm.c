@@ -10,12 +10,14 @@
 
 #define CHUNK_BYTES 3072 /* encrypted, then hashed while it still lies in the first cache */
 
-_Static_assert(offsetof(struct gcm_key, rounds) - offsetof(struct gcm_key, round_keys) == offsetof(AES_KEY, rounds),
+_Static_assert(offsetof(struct gcm_key, rounds) - offsetof(struct gcm_key, round_keys) ==
+                   offsetof(AES_KEY, rounds),
                "the kernels find the rounds behind the round keys");
 
 struct code {
     int (*expand)(const uint8_t *secret, int bits, AES_KEY *key);
-    void (*count)(const uint8_t *in, uint8_t *out, size_t blocks, const AES_KEY *key, const uint8_t counter[16]);
+    void (*count)(const uint8_t *in, uint8_t *out, size_t blocks, const AES_KEY *key,
+                  const uint8_t counter[16]);
     void (*prepare)(uint64_t table[32], const uint64_t h[2]);
     void (*absorb)(uint8_t sum[16], const uint64_t table[32], const uint8_t *in, size_t size);
     /* Optional: takes whole blocks off the front, says how many bytes, and moves the counter on. */
@@ -54,11 +56,8 @@ static size_t open_vaes(const uint8_t *in, uint8_t *out, size_t size, const AES_
 }
 
 static const struct code codes[GCM_CODES] = {
-    [GCM_PORTABLE] = {aes_nohw_set_encrypt_key,
-                      aes_nohw_ctr32_encrypt_blocks,
-                      ghash_init,
-                      ghash_blocks,
-                      {NULL, NULL}},
+    [GCM_PORTABLE] =
+        {aes_nohw_set_encrypt_key, aes_nohw_ctr32_encrypt_blocks, ghash_init, ghash_blocks, {NULL, NULL}},
     [GCM_AES] = {aes_hw_set_encrypt_key_base,
                  aes_hw_ctr32_encrypt_blocks,
                  gcm_init_clmul,
@@ -126,8 +125,8 @@ static void absorb_partial(const struct gcm_key *key, struct gcm_message *messag
 }
 
 /* Hash `size` bytes after `before` bytes of the same kind. */
-static void absorb(const struct gcm_key *key, struct gcm_message *message, uint64_t before, const uint8_t *data,
-                   size_t size)
+static void absorb(const struct gcm_key *key, struct gcm_message *message, uint64_t before,
+                   const uint8_t *data, size_t size)
 {
     const struct code *code = &codes[key->code];
     size_t used = before % GCM_BLOCK_BYTES;
@@ -156,7 +155,8 @@ static void absorb_lengths(const struct gcm_key *key, struct gcm_message *messag
     codes[key->code].absorb(message->hash, key->table, block, sizeof block);
 }
 
-void gcm_start(const struct gcm_key *key, struct gcm_message *message, const uint8_t *nonce, size_t nonce_size)
+void gcm_start(const struct gcm_key *key, struct gcm_message *message, const uint8_t *nonce,
+               size_t nonce_size)
 {
     memset(message, 0, sizeof *message);
     if (nonce_size == 12) {
@@ -185,8 +185,8 @@ static void crypt_whole(const struct gcm_key *key, struct gcm_message *message, 
 {
     const struct code *code = &codes[key->code];
     if (code->bulk[direction] != NULL && size > 0) {
-        size_t done =
-            code->bulk[direction](in, out, size, aes_of_const(key), message->counter, key->table, message->hash);
+        size_t done = code->bulk[direction](in, out, size, aes_of_const(key), message->counter, key->table,
+                                            message->hash);
         in += done;
         out += done;
         size -= done;
@@ -206,8 +206,8 @@ static void crypt_whole(const struct gcm_key *key, struct gcm_message *message, 
 }
 
 /* Bytes of one block that is begun, from byte `used` of it on. */
-static void crypt_part(struct gcm_message *message, enum gcm_direction direction, size_t used, const uint8_t *in,
-                       uint8_t *out, size_t size)
+static void crypt_part(struct gcm_message *message, enum gcm_direction direction, size_t used,
+                       const uint8_t *in, uint8_t *out, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
         uint8_t given = in[i];
@@ -216,8 +216,8 @@ static void crypt_part(struct gcm_message *message, enum gcm_direction direction
     }
 }
 
-void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_direction direction, const uint8_t *in,
-              uint8_t *out, size_t size)
+void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_direction direction,
+              const uint8_t *in, uint8_t *out, size_t size)
 {
     if (size == 0)
         return;

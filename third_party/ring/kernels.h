@@ -66,20 +66,24 @@ struct gcm_message {
     uint64_t text_bytes;
 };
 
-enum gcm_direction { GCM_SEAL, GCM_OPEN };
+enum gcm_direction {
+    GCM_SEAL,
+    GCM_OPEN
+};
 
 /* Returns false when `bits` is neither 128 nor 256. */
 bool gcm_key_init(struct gcm_key *key, const uint8_t *secret, unsigned bits);
 
 /* A nonce of any size from 1 byte; 12 bytes are the usual and the fast case. */
-void gcm_start(const struct gcm_key *key, struct gcm_message *message, const uint8_t *nonce, size_t nonce_size);
+void gcm_start(const struct gcm_key *key, struct gcm_message *message, const uint8_t *nonce,
+               size_t nonce_size);
 
 /* Associated data; not after gcm_text(). */
 void gcm_associated(const struct gcm_key *key, struct gcm_message *message, const uint8_t *data, size_t size);
 
 /* Seals or opens `size` bytes; `in` may be `out`, but must not overlap it otherwise. At most 2^36 - 32 bytes in all. */
-void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_direction direction, const uint8_t *in,
-              uint8_t *out, size_t size);
+void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_direction direction,
+              const uint8_t *in, uint8_t *out, size_t size);
 
 /* The tag; who opens compares it in constant time. */
 void gcm_finish(const struct gcm_key *key, struct gcm_message *message, uint8_t tag[GCM_BLOCK_BYTES]);

@@ -34,14 +34,15 @@ void gcm_init_avx(uint64_t table[32], const uint64_t h[2]);
 void gcm_init_vpclmulqdq_avx2(uint64_t table[32], const uint64_t h[2]);
 void gcm_ghash_clmul(uint8_t sum[16], const uint64_t table[32], const uint8_t *in, size_t size);
 void gcm_ghash_avx(uint8_t sum[16], const uint64_t table[32], const uint8_t *in, size_t size);
-void gcm_ghash_vpclmulqdq_avx2_1(uint8_t sum[16], const uint64_t table[32], const uint8_t *in, size_t sixteen);
+void gcm_ghash_vpclmulqdq_avx2_1(uint8_t sum[16], const uint64_t table[32], const uint8_t *in,
+                                 size_t sixteen);
 
 /* ---- both at once ---- */
 /* These say how much they took (whole multiples of 96 bytes) and move the counter on. */
-size_t aesni_gcm_encrypt(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key, uint8_t counter[16],
-                         const uint64_t table[32], uint8_t sum[16]);
-size_t aesni_gcm_decrypt(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key, uint8_t counter[16],
-                         const uint64_t table[32], uint8_t sum[16]);
+size_t aesni_gcm_encrypt(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key,
+                         uint8_t counter[16], const uint64_t table[32], uint8_t sum[16]);
+size_t aesni_gcm_decrypt(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key,
+                         uint8_t counter[16], const uint64_t table[32], uint8_t sum[16]);
 /* These take whole blocks and leave the counter as it was. */
 void aes_gcm_enc_update_vaes_avx2(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key,
                                   const uint8_t counter[16], const uint64_t table[32], uint8_t sum[16]);
