@@ -18,7 +18,7 @@ comma     := ,
 
 CC      := gcc
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
-TARGETS := x86_64 linux sim
+TARGETS := x86_64 linux sim fuzz
 
 # ---- what there is ----
 
@@ -28,10 +28,13 @@ LIBS         := mbedtls ring lwip cjson
 LIBS_x86_64  := $(LIBS) picolibc
 LIBS_linux   := $(LIBS)
 LIBS_sim     := $(LIBS)
+LIBS_fuzz    := $(LIBS)
+PLATFORM_OF_fuzz := platform/sim
 FETCHED      := $(patsubst %,build/third_party/%/.fetched,$(LIBS_x86_64))
 PROGRAMS     := $(shell grep -slw '^int main' tests/unit/*.c tests/sim/*.c)
 TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c))
 TESTS        := $(patsubst tests/%.c,build/%,$(PROGRAMS))
+FUZZERS      := $(patsubst tests/%.c,build/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 include $(patsubst %,third_party/%/sources.mk,$(LIBS_x86_64))
 
@@ -57,6 +60,12 @@ CFLAGS_sim  := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=ad
 LDFLAGS_sim := -fsanitize=address,undefined
 LDLIBS_sim  := -lcmocka
 
+# The fuzzers: what the simulator's tests are made of, by clang, with counters that tell libFuzzer where a run went.
+CC_fuzz     := clang
+CFLAGS_fuzz := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=all
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+
 # A target may say more, for all of its files (CFLAGS_x86_64 += ...) or for one (FLAGS_platform/x86_64/trap.c := ...).
 -include $(patsubst %,platform/%/flags.mk,$(TARGETS))
 
@@ -67,6 +76,7 @@ SEES_app/net      := mbedtls lwip
 SEES_tests/unit   := $(LIBS)
 SEES_tests/sim    := $(LIBS)
 SEES_tests/support := $(LIBS)
+SEES_tests/fuzz   := $(LIBS)
 
 # The flags of one source file: ours by its folder, a library's by the library. Our headers are found by "quoted"
 # includes only, as app/limits.h must not stand in for <limits.h>.
@@ -87,18 +97,18 @@ objects = $(patsubst %,build/obj/$1/%.o,$(basename $(patsubst build/%,%,$2)))
 
 define target_rules
 APP_$1      := $$(call objects,$1,$$(APP))
-PLATFORM_$1 := $$(call objects,$1,$$(wildcard platform/$1/*.c platform/$1/*.S))
+PLATFORM_$1 := $$(call objects,$1,$$(wildcard $$(addprefix $$(or $$(PLATFORM_OF_$1),platform/$1)/,*.c *.S)))
 LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(library)) \
     $$(wildcard third_party/$$(library)/*.c)))
 
 .PRECIOUS: build/obj/$1/%.o
 build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
 	@echo "CC   $1 $$<"; mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
+	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETCHED)
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
+	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/third_party/%.o: build/third_party/%.S build/obj/$1/flags | $$(FETCHED)
 	@mkdir -p $$(@D)
@@ -106,11 +116,11 @@ build/obj/$1/third_party/%.o: build/third_party/%.S build/obj/$1/flags | $$(FETC
 
 build/obj/$1/%.o: %.S build/obj/$1/flags
 	@echo "AS   $1 $$<"; mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) -I. -MD -MP -c $$< -o $$@
+	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) -I. -MD -MP -c $$< -o $$@
 
 # Rewritten only when the flags, or the list of what is linked, change: objects and archives follow them.
 build/obj/$1/flags: FORCE
-	@$$(call rewrite,$$(CC) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS))
+	@$$(call rewrite,$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS))
 build/obj/$1/members: FORCE
 	@$$(call rewrite,$$(APP_$1) $$(PLATFORM_$1) $$(LIB_$1) $$(TEST_HELPERS))
 
@@ -200,6 +210,21 @@ build/sim/%: build/obj/sim/tests/sim/%.o build/obj/sim/app/main.o $(SIM_ARCHIVES
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_sim) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
 
+build/obj/fuzz/app.a: $(filter-out %/app/main.o,$(APP_fuzz)) $(PLATFORM_fuzz)
+build/obj/fuzz/helpers.a: $(call objects,fuzz,$(filter-out tests/sim/%,$(TEST_HELPERS)))
+build/obj/fuzz/app.a build/obj/fuzz/helpers.a: build/obj/fuzz/members
+	@$(archive)
+
+build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(patsubst %,build/obj/fuzz/%.a,helpers app lib)
+	@echo "LINK $@"; mkdir -p $(@D)
+	@clang $(LDFLAGS_fuzz) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
+
+# This one reads options.c of the kernel's parts, with a machine of its own.
+build/fuzz/fuzz_command_line: $(patsubst %,build/obj/fuzz/%.o,tests/fuzz/fuzz_command_line platform/x86_64/options \
+    app/base/bytes)
+	@echo "LINK $@"; mkdir -p $(@D)
+	@clang $(LDFLAGS_fuzz) -o $@ $^
+
 # ---- what one can ask for ----
 
 .PHONY: help run image linux tests test powercut lint bench fuzz clean FORCE
@@ -220,7 +245,7 @@ tests: $(TESTS) build/flashdump build/constant_time build/boot/selftest.elf ## b
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test
-	@$(MAKE) image linux tests
+	@$(MAKE) image linux tests $(FUZZERS)
 	@tests/run
 
 powercut: ## cut the power in more than a million ways, and check every promise after each
@@ -228,9 +253,10 @@ powercut: ## cut the power in more than a million ways, and check every promise 
 	@$(MAKE) build/sim/powercut
 	@build/sim/powercut --long
 
-fuzz: ## run the fuzzers, each for JETON_FUZZ_S seconds (600)
-	@tests/setup fuzz
-	@tests/fuzz/run
+fuzz: ## run the fuzzers, each for JETON_FUZZ_S seconds (3600)
+	@tests/setup test
+	@$(MAKE) $(FUZZERS)
+	@JETON_FUZZ_S=$${JETON_FUZZ_S:-3600} tests/fuzz/run
 
 lint: ## the tree's rules, sizes, format and analysers
 	@tests/setup test

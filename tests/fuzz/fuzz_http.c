@@ -2,13 +2,8 @@
  * libFuzzer: the request parser. The first byte chooses the sizes of the pieces; whatever they are, the outcome is the
  * one of the whole. Inputs lie in blocks of exactly their size.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "http/request.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 struct run {
     struct http_parser parser;
@@ -17,14 +12,6 @@ struct run {
     size_t size;
     size_t fed_bytes;
 };
-
-static void require(bool is_right, const char *what)
-{
-    if (!is_right) {
-        (void)fprintf(stderr, "broken: %s\n", what);
-        abort();
-    }
-}
 
 static void feed(struct run *run, struct bytes piece, bool compact)
 {

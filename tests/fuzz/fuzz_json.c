@@ -2,29 +2,16 @@
  * libFuzzer: the JSON reader. What it accepts has a canonical form of bounded size, which is accepted again, without
  * duplicates, and is its own canonical form; the raw text of every member reads as the member.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/encode.h"
 #include "limits.h"
+#include "tests/fuzz/fuzz.h"
 #include "json/json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NAMES_MAX      32
 #define NAME_MAX_BYTES 64
 
 static uint8_t first_memory[JSON_CANONICAL_MAX_BYTES];
 static uint8_t second_memory[JSON_CANONICAL_MAX_BYTES];
-
-static void require(bool is_right, const char *what)
-{
-    if (!is_right) {
-        (void)fprintf(stderr, "broken: %s\n", what);
-        abort();
-    }
-}
 
 static struct bytes canonical_of(const struct json *value, uint8_t *memory)
 {

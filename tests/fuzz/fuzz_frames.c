@@ -1,0 +1,223 @@
+/*
+ * libFuzzer: frames on the wire, against the whole of net/ with TCP/IP below it. The input is a list of steps: frames as
+ * they are, frames whose addresses and checksums are made right, segments of a connection that exists, time that passes.
+ * Now and then an honest host connects: it is let in, whatever came before.
+ */
+#include "crypto/certificate.h"
+#include "net/link.h"
+#include "net/server.h"
+#include "platform/platform.h"
+#include "platform/sim/sim.h"
+#include "platform/sim/sim_flash.h"
+#include "service/service.h"
+#include "store/store.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/support/wire_host.h"
+
+#define HEAP_BYTES      (24 * 1024 * 1024)
+#define MS              UINT64_C(1000000)
+#define ETHERNET_BYTES  14
+#define IP_BYTES        20
+#define RUNS_TO_HONESTY 64
+#define PATIENCE_MS     40000
+
+static struct heap heap;
+static struct memory_wire pipes;
+static uint16_t port = 2000;
+
+static void connect_host(void)
+{
+    memory_wire_reset(&pipes);
+    host_reset(++port == 0 ? ++port : port);
+    host_connect();
+}
+
+static void start_tls(void)
+{
+    struct tls_identity identity;
+    uint8_t der[CERTIFICATE_MAX_BYTES];
+    struct buffer out = buffer_over(der, sizeof der);
+    const struct certificate_subject subject = {
+        .names = {BYTES_LITERAL("jeton.test")}, .name_count = 1, .not_after_s = INT64_C(253402300799)};
+    jose_generate_p256(identity.scalar);
+    require(certificate_make(identity.scalar, &subject, &out) == STATUS_OK, "certificate");
+    identity.certificate_der = buffer_view(&out);
+    require(tls_start(&identity) == STATUS_OK, "tls");
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    const size_t table_bytes = 4 * 1024 * 1024;
+    bool first_boot;
+    (void)argc;
+    (void)argv;
+    sim_reset();
+    sim_flash_create(SIM_FLASH_DISK, 65536, 64);
+    heap_init(&heap, platform_memory_take(HEAP_BYTES), HEAP_BYTES);
+    require(crypto_init(&heap) == STATUS_OK, "crypto");
+    const struct service_options service = {.table_memory = platform_memory_take(table_bytes),
+                                            .table_bytes = table_bytes,
+                                            .device_secret =
+                                                BYTES_LITERAL("0123456789abcdef0123456789abcdef"),
+                                            .host_name = BYTES_LITERAL("jeton.test")};
+    require(service_start(&service, &first_boot) == STATUS_OK, "service");
+    service_clock_update();
+    start_tls();
+    const struct link_options link = {
+        .heap = &heap, .host_name = BYTES_LITERAL("jeton"), .ip = BYTES_LITERAL("10.0.0.2/24")};
+    require(link_start(&link) == STATUS_OK, "link");
+    const struct server_options server = {.heap = &heap, .port = 443};
+    require(server_start(&server) == STATUS_OK, "server");
+    connect_host();
+    return 0;
+}
+
+static void turn(void)
+{
+    (void)link_poll();
+    (void)server_step();
+    server_release(store_flush(service_now_s()) == STATUS_OK);
+    platform_nic_flush();
+}
+
+static void wait_ms(uint64_t duration_ms)
+{
+    for (uint64_t passed_ms = 0; passed_ms < duration_ms; passed_ms += 250) {
+        sim_advance_ns(250 * MS);
+        turn();
+        host_take_frames(&pipes.to_client);
+    }
+}
+
+/* ---- frames ---- */
+
+static uint16_t checksum(const uint8_t *data, size_t size, uint32_t sum)
+{
+    for (size_t i = 0; i < size; i++) {
+        sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
+    }
+    while (sum > 0xffff) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return (uint16_t)~sum;
+}
+
+static void put_checksum(uint8_t *at, uint16_t sum)
+{
+    at[0] = (uint8_t)(sum >> 8);
+    at[1] = (uint8_t)sum;
+}
+
+/* Make the frame one for us, and its IPv4, TCP, UDP and ICMP checksums right where there is room for them. */
+static void make_right(uint8_t *frame, size_t size)
+{
+    static const uint8_t guest[4] = {10, 0, 0, 2};
+    struct platform_nic nic;
+    uint8_t *ip = frame + ETHERNET_BYTES;
+    platform_nic_info(&nic);
+    memcpy(frame, nic.mac, sizeof(nic.mac));
+    if (size < ETHERNET_BYTES + IP_BYTES || frame[12] != 8 || frame[13] != 0) {
+        return;
+    }
+    size_t head = (size_t)(ip[0] & 15) * 4, ip_bytes = size - ETHERNET_BYTES;
+    size_t place = ip[9] == 6 ? 16 : ip[9] == 17 ? 6 : 2;
+    memcpy(ip + 16, guest, sizeof(guest));
+    if (head < IP_BYTES || head > ip_bytes) {
+        return;
+    }
+    memset(ip + 10, 0, 2);
+    put_checksum(ip + 10, checksum(ip, head, 0));
+    if (ip_bytes - head < place + 2) {
+        return;
+    }
+    uint32_t pseudo = ip[9] == 1 ? 0 : ip[9] + (uint32_t)(ip_bytes - head);
+    memset(ip + head + place, 0, 2);
+    for (size_t i = 12; ip[9] != 1 && i < 20; i += 2) {
+        pseudo += (uint32_t)ip[i] << 8 | ip[i + 1];
+    }
+    put_checksum(ip + head + place, checksum(ip + head, ip_bytes - head, pseudo));
+}
+
+static void put_frame(struct bytes content, bool right)
+{
+    uint8_t frame[PLATFORM_FRAME_MAX_BYTES];
+    size_t size = content.size < sizeof(frame) ? content.size : sizeof(frame);
+    if (size > 0) {
+        memcpy(frame, content.data, size);
+    }
+    if (right && size >= ETHERNET_BYTES) {
+        make_right(frame, size);
+    }
+    (void)!sim_wire_put(bytes_of(frame, size));
+}
+
+/* ---- steps ---- */
+
+static void send_data(struct bytes data)
+{
+    pipe_put(&pipes.to_server, data);
+    host_send(&pipes.to_server);
+    host.unacknowledged_bytes = 0; /* what is lost stays lost */
+}
+
+static void step(struct bytes *input)
+{
+    uint8_t what = input_byte(input);
+    switch (what % 8) {
+    case 0:
+        connect_host();
+        break;
+    case 1:
+        send_data(input_part(input, input_byte(input)));
+        break;
+    case 2:
+        host.next += (uint32_t)(int8_t)input_byte(input);
+        break;
+    case 3:
+        wait_ms((uint64_t)input_byte(input) * 10);
+        break;
+    case 4:
+        if (what & 8) {
+            host_abort();
+        } else {
+            host_finish();
+        }
+        break;
+    default:
+        put_frame(input_part(input, input_u16(input) % 1600), what % 8 != 5);
+        break;
+    }
+    turn();
+    host_take_frames(&pipes.to_client);
+}
+
+/* An honest host gets its connection, at the latest when the half-open ones had their time. */
+static void check_service(void)
+{
+    connect_host();
+    for (uint32_t waited_ms = 0; !host.established && waited_ms < PATIENCE_MS; waited_ms += 1000) {
+        turn();
+        host_take_frames(&pipes.to_client);
+        wait_ms(1000);
+        if (host.peer_reset || (!host.established && waited_ms % 3000 == 2000)) {
+            connect_host();
+        }
+    }
+    require(host.established, "an honest host is served");
+    host_abort();
+    turn();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static uint32_t runs;
+    struct bytes input = {data, size};
+    while (input.size > 0) {
+        step(&input);
+    }
+    if (++runs % RUNS_TO_HONESTY == 0) {
+        check_service();
+    }
+    sim_console_clear();
+    return 0;
+}
