@@ -200,6 +200,11 @@ build/boot/selftest.elf: $(call objects,x86_64,$(wildcard tests/boot/selftest/*.
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_x86_64) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
 
+# The client of the bench: the only program that is linked with OpenSSL.
+build/bench/tls_load: build/obj/linux/tests/bench/tls_load.o
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) -o $@ $< -lssl -lcrypto
+
 SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
 
 build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
@@ -263,8 +268,8 @@ lint: ## the tree's rules, sizes, format and analysers
 	@tests/lint/run
 
 bench: ## print the figures, and write them to build/bench.json
-	@tests/setup test
-	@$(MAKE) image linux build/bench/store build/bench/store.elf
+	@tests/setup bench
+	@$(MAKE) image linux $(addprefix build/bench/,store store.elf tls_load)
 	@tests/bench/run
 
 clean: ## remove what was built; the state of `make run` and the tarballs' cache stay

@@ -1,0 +1,78 @@
+"""The hosted build against what others run in its place: requests and connections for each second of processor time."""
+
+from load import Work, alternate, row
+from peers import Ring, introspection, request
+
+CONNECTIONS = 64
+SECONDS = 2
+STATIC_PORT, STORE_PORT, OIDC_PORT, REDIS_PORT = 8443, 8444, 8445, 6379
+
+
+def ratio_rows(name, unit, member, ours, theirs):
+    """A row for each peer: (work, goal)."""
+    for work, goal in theirs:
+        yield row(name, unit, ours.median(member), (work.target.name, work.median(member)), goal)
+
+
+def introspect():
+    """Introspection of an access token, keep-alive."""
+    with Ring() as ring:
+        jeton, nginx, store = ring.jeton(), ring.nginx("nginx, static", STATIC_PORT), ring.lua_store(STORE_PORT, False)
+        oidc, oidc_basic, oidc_token = ring.oidc_provider(OIDC_PORT)
+        token = ring.grant(jeton, "/oauth/token", ring.rig.basic)
+        ring.redis_set("token:" + oidc_token, '{"active":true,"client_id":"bench","scope":"VIEW","padding":"'
+                       + "x" * 120 + '"}')
+        ours = Work(jeton, ring.folder, introspection("/oauth/introspect", token, ring.rig.basic),
+                    '"active":true', connections=CONNECTIONS)
+        theirs = [
+            (Work(nginx, ring.folder, request("GET", "/static.json"), '"active"', connections=CONNECTIONS), 1),
+            (Work(store, ring.folder, introspection("/oauth/introspect", oidc_token, ring.rig.basic), '"active":true',
+                  connections=CONNECTIONS), 4),
+            (Work(oidc, ring.folder, introspection("/token/introspection", oidc_token, oidc_basic), '"active":true',
+                  connections=CONNECTIONS), 20)]
+        alternate([ours] + [work for work, _ in theirs], SECONDS)
+        yield from ratio_rows("introspect, keep-alive, 64 connections", "1/s of CPU", "per_cpu_s", ours, theirs)
+        yield from ratio_rows("the same, time of a request (median)", "us", "p50_us", ours,
+                              [(work, None) for work, _ in theirs])
+
+
+def issue():
+    """A platform credential is made and stored; Redis with the same promise: its file synced before it answers."""
+    with Ring() as ring:
+        store = ring.lua_store(STORE_PORT, True)
+        wanted = request("POST", "/tokens", '{"name":"n-############","permissions":["VIEW"]}', ring.rig.basic)
+        options = {"status": 201, "connections": CONNECTIONS}
+        ours = Work(ring.jeton(), ring.folder, wanted, '"clientSecret"', **options)
+        theirs = Work(store, ring.folder, wanted, '"clientSecret"', **options)
+        alternate([ours, theirs], SECONDS)
+        yield from ratio_rows("issue, 64 connections, stored for good", "1/s of CPU", "per_cpu_s", ours, [(theirs, 3)])
+
+
+def connections():
+    """Whole TLS 1.3 connections of one request each."""
+    with Ring() as ring:
+        jeton, nginx = ring.jeton(), ring.nginx("nginx", STATIC_PORT)
+        for mode in ("full", "resumed"):
+            options = {"mode": mode, "connections": 16}
+            ours = Work(jeton, ring.folder, request("GET", "/health/alive"), "alive", **options)
+            theirs = Work(nginx, ring.folder, request("GET", "/static.json"), '"active"', **options)
+            alternate([ours, theirs], SECONDS)
+            yield from ratio_rows(f"{mode} TLS 1.3 connections", "1/s of CPU", "per_cpu_s", ours, [(theirs, 1.75)])
+            yield from ratio_rows("the same, from connect to answer (median)", "us", "p50_us", ours, [(theirs, None)])
+
+
+def durable():
+    """Creates that are on the disk when they are acknowledged; Redis syncs its file for each turn of its loop."""
+    with Ring() as ring:
+        redis = ring.redis("redis", REDIS_PORT, True)
+        stored = b"*3\r\n$3\r\nSET\r\n$18\r\ntoken:############\r\n$144\r\n" + b"x" * 144 + b"\r\n"
+        wanted = request("POST", "/tokens", '{"name":"n-############","permissions":["VIEW"]}', ring.rig.basic)
+        for count, goal in ((1, 1), (64, 1.5)):
+            ours = Work(ring.jeton(), ring.folder, wanted, '"clientSecret"', status=201, connections=count)
+            theirs = Work(redis, ring.folder, stored, "+OK", protocol="redis", connections=count)
+            alternate([ours, theirs], SECONDS)
+            yield from ratio_rows(f"durable creates, {count} connection{'s' * (count > 1)}", "1/s", "per_s", ours,
+                                  [(theirs, goal)])
+
+
+BENCHMARKS = (introspect, issue, connections, durable)
