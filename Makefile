@@ -17,6 +17,7 @@ comma     := ,
 .DELETE_ON_ERROR:
 
 CC      := gcc
+LD      := ld
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
 TARGETS := x86_64 linux sim fuzz
 
@@ -163,6 +164,28 @@ $(IMAGE): $(APP_x86_64) $(PLATFORM_x86_64) build/obj/x86_64/lib.a platform/x86_6
 
 build/jeton.elf: $(IMAGE)
 	@strip --strip-all -o $@ $<; size $@
+
+# The UEFI program: a small stub in a PE image around build/jeton.elf. Its flags are its own, as it runs as a guest of the
+# firmware, wherever that loads it.
+CFLAGS_efi := -g -O2 -m64 -march=x86-64 -mno-red-zone -mgeneral-regs-only -ffreestanding -fpie -fvisibility=hidden \
+    -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-jump-tables
+EFI := $(patsubst %,build/obj/efi/%.o,$(basename $(wildcard platform/x86_64/efi/*.c platform/x86_64/efi/*.S)))
+
+build/obj/efi/%.o: %.c build/obj/efi/flags
+	@echo "CC   efi $<"; mkdir -p $(@D)
+	@$(CC) $(CFLAGS_efi) $(own_flags) -MD -MP -c $< -o $@
+build/obj/efi/%.o: %.S build/obj/efi/flags
+	@echo "AS   efi $<"; mkdir -p $(@D)
+	@$(CC) $(CFLAGS_efi) -I. -MD -MP -c $< -o $@
+build/obj/efi/flags: FORCE
+	@$(call rewrite,$(CC) $(CFLAGS_efi) $(WARNINGS))
+build/obj/efi/platform/x86_64/efi/payload.o: build/jeton.elf
+
+build/jeton.efi: $(EFI) platform/x86_64/efi/link.ld
+	@echo "LINK $@"
+	@$(LD) -nostdlib -pie --no-dynamic-linker -z noexecstack --build-id=none -T platform/x86_64/efi/link.ld \
+	    -o build/obj/efi/jeton.efi.elf $(EFI)
+	@objcopy -O binary build/obj/efi/jeton.efi.elf $@
 
 build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a build/obj/linux/members
 	@echo "LINK $@"; mkdir -p $(@D)

@@ -6,6 +6,7 @@
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/handover.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
 #include "platform/x86_64/options.h"
@@ -18,6 +19,7 @@ _Noreturn void boot_main(uint32_t start_info)
     console_init();
     traps_init();
     cpu_init();
+    handover_init(start_info);
     options_init(start_info);
     memory_init(start_info);
     paging_init();

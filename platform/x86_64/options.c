@@ -1,11 +1,12 @@
 /*
- * The command line's words and the copied fw_cfg files.
+ * The command line's words, those of the texts that a loader brought, and the copied fw_cfg files.
  */
 #include <string.h>
 
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/fw_cfg.h"
+#include "platform/x86_64/handover.h"
 #include "platform/x86_64/options.h"
 #include "platform/x86_64/pvh.h"
 
@@ -24,6 +25,40 @@ static size_t file_count;
 static uint8_t file_bytes[OPTIONS_FILE_BYTES_MAX];
 static size_t file_bytes_used;
 
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Put the words of a text behind those of the command line; from # to the end of a line is a comment. */
+static void append_text(struct bytes text)
+{
+    if (text.size >= sizeof command_line - command_line_size) {
+        console_print("the text of options is too long and is ignored\n");
+        return;
+    }
+    command_line[command_line_size++] = ' ';
+    bool comment = false;
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        comment = c != '\n' && (comment || c == '#');
+        command_line[command_line_size++] = comment ? ' ' : c;
+    }
+}
+
+/* A module that is no structure of ours is a text of options. */
+static void take_texts(const struct pvh_start_info *info)
+{
+    struct bytes module;
+    for (uint32_t i = 0; pvh_module(info, i, &module); i++) {
+        uint64_t magic = 0;
+        memcpy(&magic, module.data, module.size < sizeof magic ? module.size : sizeof magic);
+        if (magic != HANDOVER_MAGIC) {
+            append_text(module);
+        }
+    }
+}
+
 void options_init(uintptr_t start_info)
 {
     const struct pvh_start_info *info = (const struct pvh_start_info *)start_info;
@@ -33,11 +68,7 @@ void options_init(uintptr_t start_info)
     }
     command_line_size = strnlen(text, sizeof command_line);
     memcpy(command_line, text, command_line_size);
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+    take_texts(info);
 }
 
 /* The value when `word` is `name=value`, else a NULL view. */

@@ -1,19 +1,20 @@
 /*
- * Boot options, behind platform_option(): `name=value` words of the kernel command line, and QEMU's fw_cfg files
- * opt/jeton/<name>, which win. All text is copied at boot; what exceeds the limits below is ignored with a line on
- * the console.
+ * Boot options, behind platform_option(): `name=value` words of the kernel command line, then of a text file that the
+ * loader brought as a module (jeton/options.txt on the boot partition; # begins a comment), and QEMU's fw_cfg files
+ * opt/jeton/<name>, which win over both. All text is copied at boot; what exceeds the limits below is ignored with a
+ * line on the console.
  */
 #ifndef JETON_X86_64_OPTIONS_H
 #define JETON_X86_64_OPTIONS_H
 
 #include "platform/types.h"
 
-#define OPTIONS_COMMAND_LINE_MAX 4096
+#define OPTIONS_COMMAND_LINE_MAX 4096 /* with the text file */
 #define OPTIONS_FILES_MAX        16
 #define OPTIONS_FILE_NAME_MAX    32
 #define OPTIONS_FILE_BYTES_MAX   4096 /* of all files together */
 
-/* Copy the command line of struct pvh_start_info at `start_info`; call before memory is handed out. */
+/* Copy the command line and the text of struct pvh_start_info at `start_info`; call before memory is handed out. */
 void options_init(uintptr_t start_info);
 
 /* Take over the fw_cfg files, where the machine has fw_cfg. */

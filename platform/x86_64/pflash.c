@@ -12,6 +12,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/flash_backend.h"
+#include "platform/x86_64/handover.h"
 #include "platform/x86_64/memory.h"
 #include "platform/x86_64/paging.h"
 
@@ -88,6 +89,9 @@ static uint64_t chip_bytes(const struct chip *c)
 
 static enum status pflash_open(struct flash_geometry *geometry)
 {
+    if (handover()->flags & HANDOVER_UEFI) {
+        return STATUS_NOT_FOUND; /* it holds the firmware's variables */
+    }
     struct chip firmware;
     enum status status = probe(TOP_OF_FLASH, &firmware);
     if (status != STATUS_OK) {
