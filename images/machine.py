@@ -2,7 +2,7 @@
 
 An instance lives in a state directory (mode 0700):
 
-  pflash.img, disk.img, flash.img   the flash: of QEMU's pflash, of its virtio disk, of the Linux process
+  pflash.img, disk.img, flash.img   the flash: of QEMU's pflash, of its disk, of the Linux process
   console.log, console.last.log     what this boot and the one before said
   monitor.log                       what QEMU itself said
   credential.json                   the root credential, as the first boot showed it (mode 0600)
@@ -30,7 +30,7 @@ IMAGE = os.path.join(ROOT, "build", "jeton.elf")
 PROGRAM = os.path.join(ROOT, "build", "linux", "jeton")
 BIOS_FOLDERS = ("/usr/share/seabios", "/usr/share/qemu", "/usr/local/share/qemu", "/usr/share/qemu-efi")
 PFLASH_BYTES = 8 << 20  # both units together, firmware included
-DISK_MIB = 16  # of a new virtio disk, where nothing else is asked for
+DISK_MIB = 16  # of a new disk, where nothing else is asked for
 READY = re.compile(r"^jeton: ready url=https://([0-9.]+):(\d+) fingerprint=sha256:([0-9a-f]{64})\s*$", re.M)
 ROOT_TOKEN = re.compile(r"^jeton: root client_id=([0-9a-f]{32}) client_secret=([0-9a-f]{36}) "
                         r"tenant=([0-9a-f-]{36})\s*$", re.M)
@@ -136,20 +136,34 @@ def make_flash(state, disk, disk_mib=DISK_MIB):
     return path
 
 
-def disk_arguments(machine, disk, flash):
+def disk_arguments(machine, disk, flash, blkdebug=None):
+    """`blkdebug`: rules of QEMU's failing disk (docs/devel/blkdebug.txt), for tests."""
     if disk == "pflash":
         return ["-drive", f"if=pflash,unit=0,readonly=on,format=raw,file={find_bios()}",
                 "-drive", f"if=pflash,unit=1,format=raw,file={flash}"]
+    medium = (f"file={flash}" if blkdebug is None else
+              f"file.driver=blkdebug,file.config={blkdebug},file.image.driver=file,file.image.filename={flash}")
+    return ["-drive", f"if=none,id=disk,format=raw,{medium}", *disk_device(machine, disk)]
+
+
+def disk_device(machine, disk):
+    """The device that shows drive `disk` to the guest."""
+    if disk == "nvme":
+        return ["-device", "nvme,drive=disk,serial=jeton"]
+    if disk == "ahci":
+        controller = [] if machine == "q35" else ["-device", "ich9-ahci,id=ide"]
+        return [*controller, "-device", "ide-hd,drive=disk,bus=ide.0"]
     device = "virtio-blk-device" if machine == "microvm" else "virtio-blk-pci,disable-legacy=on"
-    return ["-drive", f"if=none,id=disk,format=raw,file={flash}", "-device", f"{device},drive=disk"]
+    return ["-device", f"{device},drive=disk"]
 
 
-def machine_arguments(machine):
+def machine_arguments(machine, nic):
     if machine == "microvm":
         return ["-M", "microvm,acpi=off,rtc=on,isa-serial=on", "-global", "virtio-mmio.force-legacy=false",
                 "-device", "virtio-net-device,netdev=net", "-device", "virtio-rng-device"]
     # romfile= leaves out the network boot ROM, which SeaBIOS would run first.
-    return ["-M", machine, "-device", "virtio-net-pci,netdev=net,disable-legacy=on,romfile=",
+    card = "virtio-net-pci,disable-legacy=on" if nic == "virtio" else nic
+    return ["-M", machine, "-device", f"{card},netdev=net,romfile=",
             "-device", "virtio-rng-pci,disable-legacy=on"]
 
 
@@ -158,12 +172,13 @@ def qemu_command(settings, state, flash, port):
     # Nested hosts refuse the MSR of arch-capabilities, and the image does not read it.
     accel = (["-accel", "kvm", "-cpu", "host,-arch-capabilities"] if settings["accel"] == "kvm" else
              ["-accel", "tcg", "-cpu", "max"])
-    return ["qemu-system-x86_64", *machine_arguments(settings["machine"]), *accel, "-m", str(settings["memory_mib"]),
+    return ["qemu-system-x86_64", *machine_arguments(settings["machine"], settings.get("nic", "virtio")), *accel,
+            "-m", str(settings["memory_mib"]),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-serial", "file:" + state_path(state, "console.log"),
             "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:443",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
-            *disk_arguments(settings["machine"], settings["disk"], flash),
+            *disk_arguments(settings["machine"], settings["disk"], flash, settings.get("blkdebug")),
             "-kernel", settings.get("image") or IMAGE, "-append", " ".join(settings["options"])]
 
 

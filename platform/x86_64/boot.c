@@ -3,6 +3,7 @@
  */
 #include "platform/x86_64/boot.h"
 #include "platform/platform.h"
+#include "platform/x86_64/block.h"
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
@@ -28,5 +29,6 @@ _Noreturn void boot_main(uint32_t start_info)
     options_load_files();
     virtio_pci_probe();
     virtio_mmio_probe();
+    block_probe();
     platform_power_off(app_main());
 }

@@ -1,9 +1,7 @@
 /*
- * The one flash: choose the backend by boot option `disk` (pflash, virtio; else the first that is there), check
- * every argument, pass on.
+ * The one flash: choose the backend by boot option `disk` (pflash, virtio, nvme, ahci; else the first that is there),
+ * check every argument, pass on.
  */
-#include <string.h>
-
 #include "platform/platform.h"
 #include "platform/x86_64/flash_backend.h"
 
@@ -12,17 +10,11 @@ static const struct flash_backend *chosen;
 static struct flash_geometry shape;
 static uint64_t size_bytes;
 
-static bool wanted(const struct flash_backend *backend, struct bytes option)
-{
-    return option.size == 0 ||
-           (option.size == strlen(backend->option) && memcmp(option.data, backend->option, option.size) == 0);
-}
-
 enum status flash_open(struct flash_geometry *geometry)
 {
     struct bytes option = platform_option("disk");
     for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        if (wanted(backends[i], option) && backends[i]->open(&shape) == STATUS_OK) {
+        if (backends[i]->open(option, &shape) == STATUS_OK) {
             chosen = backends[i];
             size_bytes = (uint64_t)shape.block_bytes * shape.block_count;
             *geometry = shape;

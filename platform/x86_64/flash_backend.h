@@ -8,8 +8,8 @@
 #include "platform/flash.h"
 
 struct flash_backend {
-    const char *option; /* the value of boot option `disk` that chooses it */
-    enum status (*open)(struct flash_geometry *geometry);
+    /* `option`: the value of boot option `disk`; empty: any. STATUS_NOT_FOUND when there is none of that kind. */
+    enum status (*open)(struct bytes option, struct flash_geometry *geometry);
     enum status (*read)(uint64_t offset, void *out, size_t size);
     enum status (*program)(uint64_t offset, const void *data, size_t size);
     enum status (*erase)(uint32_t block_index);
@@ -17,6 +17,6 @@ struct flash_backend {
 };
 
 extern const struct flash_backend flash_pflash; /* pflash.c */
-extern const struct flash_backend flash_disk;   /* flash_disk.c, over virtio-blk */
+extern const struct flash_backend flash_disk;   /* flash_disk.c, over the disks of block.h */
 
 #endif

@@ -1,15 +1,15 @@
 /*
- * Flash over a block device. The disk keeps the complement of every byte, so that a new disk full of zeros is a
- * blank flash, and an erase is a hole.
+ * Flash over the first disk that fits boot option `disk` and can hold the state. The disk keeps the complement of
+ * every byte, so that a new disk full of zeros is a blank flash, and an erase is a hole.
  *
  * A read takes a few hundred microseconds, most of it on the way. A replay looks at one header after the other at
  * equal distances, so reads ahead are begun once two steps were equal; slot 0 serves everything else.
  */
 #include <string.h>
 
+#include "platform/x86_64/block.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/flash_backend.h"
-#include "platform/x86_64/virtio_blk.h"
 
 #define BLOCK_BYTES_MAX 65536U /* one transfer */
 #define BLOCK_BYTES_MIN 4096U
@@ -24,33 +24,63 @@ struct span {
     size_t size; /* 0: nothing */
 };
 
-static struct virtio_blk_info disk;
+static struct block_device *disk;
+static uint64_t disk_bytes;
+static uint32_t grain_bytes;
 static uint32_t block_bytes;
-static struct span ahead[VIRTIO_BLK_SLOTS]; /* what each slot has read or reads ahead */
+static struct span ahead[BLOCK_SLOTS]; /* what each slot has read or reads ahead */
 static struct span last_read;
 static uint64_t last_step;
 
-static enum status disk_open(struct flash_geometry *geometry)
+/* Blocks as large as one transfer, smaller where a disk has too few of them. */
+static uint32_t block_bytes_of(const struct block_geometry *geometry)
 {
-    enum status status = virtio_blk_info(&disk);
-    if (status != STATUS_OK) {
-        return status;
-    }
     uint32_t bytes = BLOCK_BYTES_MAX;
-    while (bytes > BLOCK_BYTES_MIN && disk.size_bytes / bytes < BLOCKS_MIN) {
+    while (bytes > BLOCK_BYTES_MIN && geometry->size_bytes / bytes < BLOCKS_MIN) {
         bytes /= 2;
     }
-    uint64_t count = disk.size_bytes / bytes;
-    if (disk.read_only || count < BLOCKS_MIN) {
-        console_print(disk.read_only ? "the disk is read-only; it cannot hold the state\n"
-                                     : "the disk is smaller than 64 KiB; it cannot hold the state\n");
+    return bytes;
+}
+
+static bool can_hold_state(const struct block_device *device)
+{
+    bool small = device->geometry.size_bytes / block_bytes_of(&device->geometry) < BLOCKS_MIN;
+    if (!device->broken && (device->geometry.read_only || small)) {
+        console_print(device->geometry.read_only
+                          ? "the disk is read-only; it cannot hold the state\n"
+                          : "the disk is smaller than 64 KiB; it cannot hold the state\n");
+    }
+    return !device->broken && !device->geometry.read_only && !small;
+}
+
+static struct block_device *find_disk(struct bytes option)
+{
+    for (size_t i = 0; i < block_count(); i++) {
+        struct block_device *device = block_get(i);
+        const char *name = device->driver->option;
+        bool wanted =
+            option.size == 0 || (option.size == strlen(name) && memcmp(option.data, name, option.size) == 0);
+        if (wanted && can_hold_state(device)) {
+            return device;
+        }
+    }
+    return NULL;
+}
+
+static enum status disk_open(struct bytes option, struct flash_geometry *geometry)
+{
+    disk = find_disk(option);
+    if (disk == NULL) {
         return STATUS_NOT_FOUND;
     }
-    block_bytes = bytes;
-    *geometry = (struct flash_geometry){.block_bytes = bytes,
+    disk_bytes = disk->geometry.size_bytes;
+    grain_bytes = disk->geometry.grain_bytes;
+    block_bytes = block_bytes_of(&disk->geometry);
+    uint64_t count = disk_bytes / block_bytes;
+    *geometry = (struct flash_geometry){.block_bytes = block_bytes,
                                         .block_count = (uint32_t)(count < BLOCKS_MAX ? count : BLOCKS_MAX),
-                                        .program_bytes = disk.grain_bytes,
-                                        .name = "virtio-blk"};
+                                        .program_bytes = grain_bytes,
+                                        .name = disk->driver->name};
     return STATUS_OK;
 }
 
@@ -70,12 +100,11 @@ static void copy_complement(uint8_t *out, const uint8_t *in, size_t size)
 }
 
 /* Run one request in the direct slot; an error is given a second chance. */
-static enum status run(enum virtio_blk_operation operation, uint64_t offset, size_t size)
+static enum status run(enum block_operation operation, uint64_t offset, size_t size)
 {
     enum status status = STATUS_IO;
     for (uint32_t i = 0; i < TRIES && status != STATUS_OK; i++) {
-        virtio_blk_begin(SLOT_DIRECT, operation, offset, size);
-        status = virtio_blk_finish(SLOT_DIRECT);
+        status = block_run(disk, operation, offset, size);
     }
     return status;
 }
@@ -90,7 +119,7 @@ static void forget_ahead(void)
 /* The slot that holds or will hold the span; SLOT_DIRECT when none does. */
 static uint32_t slot_of(struct span wanted)
 {
-    for (uint32_t slot = 1; slot < VIRTIO_BLK_SLOTS; slot++) {
+    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
         if (ahead[slot].size == wanted.size && ahead[slot].offset == wanted.offset) {
             return slot;
         }
@@ -101,8 +130,8 @@ static uint32_t slot_of(struct span wanted)
 /* A slot that nothing was read ahead into; SLOT_DIRECT when there is none. */
 static uint32_t slot_idle(void)
 {
-    for (uint32_t slot = 1; slot < VIRTIO_BLK_SLOTS; slot++) {
-        if (ahead[slot].size == 0 && !virtio_blk_is_busy(slot)) {
+    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
+        if (ahead[slot].size == 0 && !block_is_busy(disk, slot)) {
             return slot;
         }
     }
@@ -113,7 +142,7 @@ static uint32_t slot_idle(void)
 static bool is_time_to_refill(void)
 {
     uint32_t held = 0;
-    for (uint32_t slot = 1; slot < VIRTIO_BLK_SLOTS; slot++) {
+    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
         held += ahead[slot].size != 0;
     }
     return held <= REFILL_AT;
@@ -130,16 +159,15 @@ static void read_ahead(struct span from)
     last_read = from;
     last_step = step;
     steady = steady && is_time_to_refill();
-    for (uint32_t i = 1; steady && i < VIRTIO_BLK_SLOTS; i++) {
+    for (uint32_t i = 1; steady && i < disk->geometry.depth; i++) {
         struct span next = {from.offset + i * step, from.size};
         uint32_t slot = slot_idle();
-        if (slot == SLOT_DIRECT || next.offset >= disk.size_bytes ||
-            next.size > disk.size_bytes - next.offset) {
+        if (slot == SLOT_DIRECT || next.offset >= disk_bytes || next.size > disk_bytes - next.offset) {
             break;
         }
         if (slot_of(next) == SLOT_DIRECT) {
             ahead[slot] = next;
-            virtio_blk_begin(slot, VIRTIO_BLK_READ, next.offset, next.size);
+            block_begin(disk, slot, BLOCK_READ, next.offset, next.size);
         }
     }
 }
@@ -149,14 +177,14 @@ static enum status read_span(struct span wanted, uint32_t *slot)
 {
     *slot = slot_of(wanted);
     if (*slot == SLOT_DIRECT) {
-        virtio_blk_begin(SLOT_DIRECT, VIRTIO_BLK_READ, wanted.offset, wanted.size);
+        block_begin(disk, SLOT_DIRECT, BLOCK_READ, wanted.offset, wanted.size);
     }
     read_ahead(wanted);
-    enum status status = virtio_blk_finish(*slot);
+    enum status status = block_finish(disk, *slot);
     ahead[*slot].size = 0;
     if (status != STATUS_OK) {
         *slot = SLOT_DIRECT;
-        status = run(VIRTIO_BLK_READ, wanted.offset, wanted.size);
+        status = run(BLOCK_READ, wanted.offset, wanted.size);
     }
     return status;
 }
@@ -165,17 +193,17 @@ static enum status disk_read(uint64_t offset, void *out, size_t size)
 {
     uint8_t *to = out;
     while (size > 0) {
-        size_t skip = (size_t)(offset % disk.grain_bytes);
-        size_t size_wanted = (skip + size + disk.grain_bytes - 1) / disk.grain_bytes * disk.grain_bytes;
+        size_t skip = (size_t)(offset % grain_bytes);
+        size_t size_wanted = (skip + size + grain_bytes - 1) / grain_bytes * grain_bytes;
         struct span span = {offset - skip, size_wanted};
-        span.size = span.size < VIRTIO_BLK_BUFFER_BYTES ? span.size : VIRTIO_BLK_BUFFER_BYTES;
+        span.size = span.size < BLOCK_BUFFER_BYTES ? span.size : BLOCK_BUFFER_BYTES;
         uint32_t slot;
         enum status status = read_span(span, &slot);
         if (status != STATUS_OK) {
             return status;
         }
         size_t part = span.size - skip < size ? span.size - skip : size;
-        copy_complement(to, virtio_blk_buffer(slot) + skip, part);
+        copy_complement(to, block_buffer(slot) + skip, part);
         to += part;
         offset += part;
         size -= part;
@@ -186,25 +214,25 @@ static enum status disk_read(uint64_t offset, void *out, size_t size)
 static enum status disk_program(uint64_t offset, const void *data, size_t size)
 {
     forget_ahead();
-    copy_complement(virtio_blk_buffer(SLOT_DIRECT), data,
-                    size); /* within one block, hence within the buffer */
-    return run(VIRTIO_BLK_WRITE, offset, size);
+    copy_complement(block_buffer(SLOT_DIRECT), data, size); /* within one block, hence within the buffer */
+    return run(BLOCK_WRITE, offset, size);
 }
 
 static enum status disk_erase(uint32_t block_index)
 {
     uint64_t offset = (uint64_t)block_index * block_bytes;
     forget_ahead();
-    if (block_bytes <= disk.zero_bytes_max && run(VIRTIO_BLK_ZERO, offset, block_bytes) == STATUS_OK) {
+    if (block_bytes <= disk->geometry.zero_bytes_max && run(BLOCK_ZERO, offset, block_bytes) == STATUS_OK) {
         return STATUS_OK;
     }
-    memset(virtio_blk_buffer(SLOT_DIRECT), 0, block_bytes);
-    return run(VIRTIO_BLK_WRITE, offset, block_bytes);
+    memset(block_buffer(SLOT_DIRECT), 0, block_bytes);
+    return run(BLOCK_WRITE, offset, block_bytes);
 }
 
+/* Once: a flush that failed has lost what it was to save, and a second one that went well would hide it. */
 static enum status disk_sync(void)
 {
-    return disk.caches ? run(VIRTIO_BLK_FLUSH, 0, 0) : STATUS_OK;
+    return disk->geometry.caches ? block_run(disk, BLOCK_FLUSH, 0, 0) : STATUS_OK;
 }
 
-const struct flash_backend flash_disk = {"virtio", disk_open, disk_read, disk_program, disk_erase, disk_sync};
+const struct flash_backend flash_disk = {disk_open, disk_read, disk_program, disk_erase, disk_sync};

@@ -1,5 +1,5 @@
 /*
- * PCI Local Bus Specification 3.0, chapter 6 (configuration space, capabilities, MSI-X).
+ * PCI Local Bus Specification 3.0, chapter 6 (configuration space, capabilities, MSI, MSI-X).
  */
 #include "platform/x86_64/pci.h"
 #include "platform/x86_64/cpu.h"
@@ -25,10 +25,17 @@
 #define HEADER_BRIDGE        0x01U
 #define CAPABILITIES_MAX     48U /* as many as fit; ends a loop in a broken list */
 #define BRIDGE_DEPTH_MAX     8U
+#define MSI_ENABLE           0x00010000U
+#define MSI_COUNT            0x00700000U /* messages allowed, as a power of two */
+#define MSI_WIDE             0x00800000U
 #define MSIX_ENABLE          0x80000000U
 #define MSIX_MASK_ALL        0x40000000U
 #define MSIX_ENTRY_BYTES     16U
 #define MSIX_ENTRY_MASKED    1U
+
+static struct pci_device found[PCI_DEVICES_MAX];
+static size_t found_count;
+static bool scanned;
 
 static void select(const struct pci_device *d, uint8_t offset)
 {
@@ -53,11 +60,10 @@ void pci_write32(const struct pci_device *device, uint8_t offset, uint32_t value
     port_write32(PORT_DATA, value);
 }
 
-static void scan_bus(uint8_t bus, unsigned depth, void (*visit)(const struct pci_device *device));
+static void scan_bus(uint8_t bus, unsigned depth);
 
-/* Visit one function. Returns false when there is none. */
-static bool scan_function(struct pci_device *d, unsigned depth,
-                          void (*visit)(const struct pci_device *device))
+/* Note one function. Returns false when there is none. */
+static bool scan_function(struct pci_device *d, unsigned depth)
 {
     uint32_t id = pci_read32(d, REG_ID);
     if ((id & 0xffff) == 0xffff || id == 0) {
@@ -69,39 +75,54 @@ static bool scan_function(struct pci_device *d, unsigned depth,
     if (header == HEADER_BRIDGE) {
         uint8_t secondary = (uint8_t)(pci_read32(d, REG_BUSES) >> 8);
         if (secondary > d->bus && depth < BRIDGE_DEPTH_MAX) {
-            scan_bus(secondary, depth + 1, visit);
+            scan_bus(secondary, depth + 1);
         }
         return true;
     }
     d->subsystem = (uint16_t)(pci_read32(d, REG_SUBSYSTEM) >> 16);
-    visit(d);
+    d->class_code = pci_read32(d, REG_CLASS) >> 8;
+    if (found_count < PCI_DEVICES_MAX) {
+        found[found_count++] = *d;
+    }
     return true;
 }
 
-static void scan_bus(uint8_t bus, unsigned depth, void (*visit)(const struct pci_device *device))
+static void scan_bus(uint8_t bus, unsigned depth)
 {
     for (uint8_t slot = 0; slot < 32; slot++) {
         struct pci_device d = {.bus = bus, .slot = slot};
-        if (!scan_function(&d, depth, visit)) {
+        if (!scan_function(&d, depth)) {
             continue;
         }
         bool several = (pci_read8(&d, REG_HEADER + 2) & HEADER_MULTIFUNCTION) != 0;
         for (uint8_t function = 1; several && function < 8; function++) {
             struct pci_device other = {.bus = bus, .slot = slot, .function = function};
-            scan_function(&other, depth, visit);
+            scan_function(&other, depth);
         }
     }
 }
 
 void pci_each_device(void (*visit)(const struct pci_device *device))
 {
-    scan_bus(0, 0, visit);
+    if (!scanned) {
+        scanned = true;
+        scan_bus(0, 0);
+    }
+    for (size_t i = 0; i < found_count; i++) {
+        visit(&found[i]);
+    }
 }
 
 void pci_enable(const struct pci_device *device)
 {
     uint32_t command = pci_read32(device, REG_COMMAND) & 0xffff;
     pci_write32(device, REG_COMMAND, command | COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_INTX);
+}
+
+void pci_disable(const struct pci_device *device)
+{
+    uint32_t command = pci_read32(device, REG_COMMAND) & 0xffff;
+    pci_write32(device, REG_COMMAND, command & ~COMMAND_MASTER);
 }
 
 uint8_t pci_capability_next(const struct pci_device *device, uint8_t id, uint8_t previous)
@@ -137,6 +158,32 @@ uintptr_t pci_map(const struct pci_device *device, uint8_t index, uint32_t offse
         return 0;
     }
     return paging_map_device(base + offset, size);
+}
+
+enum status pci_msi_enable(const struct pci_device *device, uint8_t vector)
+{
+    uint8_t capability = pci_capability_next(device, PCI_CAPABILITY_MSI, 0);
+    if (capability == 0) {
+        return STATUS_NOT_FOUND;
+    }
+    uint32_t control = pci_read32(device, capability);
+    bool is_wide = (control & MSI_WIDE) != 0;
+    uint64_t address = interrupt_message_address();
+    pci_write32(device, (uint8_t)(capability + 4), (uint32_t)address);
+    if (is_wide) {
+        pci_write32(device, (uint8_t)(capability + 8), (uint32_t)(address >> 32));
+    }
+    pci_write32(device, (uint8_t)(capability + (is_wide ? 12 : 8)), interrupt_message_data(vector));
+    pci_write32(device, capability, (control & ~MSI_COUNT) | MSI_ENABLE);
+    return STATUS_OK;
+}
+
+enum status pci_message_enable(struct pci_device *device, uint8_t vector)
+{
+    if (pci_msix_enable(device) == STATUS_OK) {
+        return pci_msix_set(device, 0, vector);
+    }
+    return pci_msi_enable(device, vector);
 }
 
 enum status pci_msix_enable(struct pci_device *device)

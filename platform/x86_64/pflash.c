@@ -87,10 +87,12 @@ static uint64_t chip_bytes(const struct chip *c)
     return (uint64_t)c->block_bytes * c->block_count;
 }
 
-static enum status pflash_open(struct flash_geometry *geometry)
+static enum status pflash_open(struct bytes option, struct flash_geometry *geometry)
 {
-    if (handover()->flags & HANDOVER_UEFI) {
-        return STATUS_NOT_FOUND; /* it holds the firmware's variables */
+    bool other = option.size > 0 &&
+                 (option.size != strlen("pflash") || memcmp(option.data, "pflash", option.size) != 0);
+    if (other || (handover()->flags & HANDOVER_UEFI)) {
+        return STATUS_NOT_FOUND; /* under UEFI it holds the firmware's variables */
     }
     struct chip firmware;
     enum status status = probe(TOP_OF_FLASH, &firmware);
@@ -228,5 +230,5 @@ static enum status pflash_sync(void)
     return STATUS_OK;
 }
 
-const struct flash_backend flash_pflash = {"pflash",       pflash_open,  pflash_read,
-                                           pflash_program, pflash_erase, pflash_sync};
+const struct flash_backend flash_pflash = {pflash_open, pflash_read, pflash_program, pflash_erase,
+                                           pflash_sync};

@@ -13,13 +13,14 @@
 #include <unistd.h>
 
 #include "platform/platform.h"
+#include "platform/x86_64/ahci.h"
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/flash_backend.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
+#include "platform/x86_64/nvme.h"
 #include "platform/x86_64/virtio.h"
-#include "platform/x86_64/virtio_blk.h"
 #include "platform/x86_64/virtio_net.h"
 #include "platform/x86_64/virtio_rng.h"
 
@@ -252,7 +253,7 @@ static size_t use_disk(void)
 {
     static struct flash_geometry geometry;
     static uint8_t block[200000];
-    if (geometry.block_bytes == 0 && flash_disk.open(&geometry) != STATUS_OK) {
+    if (geometry.block_bytes == 0 && flash_disk.open((struct bytes){0}, &geometry) != STATUS_OK) {
         return 0;
     }
     uint64_t limit = (uint64_t)geometry.block_bytes * geometry.block_count;
@@ -280,6 +281,28 @@ static size_t use_rng(void)
 {
     uint8_t seed_bytes[48] = {0};
     return virtio_rng_mix(seed_bytes, 1 + chance(48), 1000000) == STATUS_OK;
+}
+
+/* No other disks, and no registers: virtio's are behind its transport. */
+void nvme_probe(void)
+{
+}
+
+void ahci_probe(void)
+{
+}
+
+uint32_t model_read(uintptr_t address)
+{
+    (void)address;
+    abort();
+}
+
+void model_write(uintptr_t address, uint32_t value)
+{
+    (void)address;
+    (void)value;
+    abort();
 }
 
 static struct virtio_device *attach(uint32_t type)

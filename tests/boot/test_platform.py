@@ -309,10 +309,10 @@ def test_hostile_devices(folder, machine):
         return
     program = os.path.join(folder, "hostile_device")
     drivers = [os.path.join(ROOT, f"platform/x86_64/{name}.c")
-               for name in ("virtio", "virtio_net", "virtio_blk", "virtio_rng", "flash_disk")]
+               for name in ("virtio", "virtio_net", "virtio_blk", "virtio_rng", "block", "wait", "flash_disk")]
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-iquote", ROOT,
-                    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o", program,
-                    os.path.join(ROOT, "tests/boot/hostile_device.c"), *drivers], check=True)
+                    "-include", os.path.join(ROOT, "tests/boot/hostile_cpu.h"), "-fsanitize=address,undefined",
+                    "-fno-sanitize-recover=all", "-o", program, os.path.join(ROOT, "tests/boot/hostile_device.c"), *drivers], check=True)
     done = subprocess.run([program, "1", "120"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     check("no hostile device harms memory", done.returncode == 0, done.stdout.decode(errors="replace")[-3000:])
 

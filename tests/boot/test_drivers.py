@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Drivers for real boxes, as far as QEMU has the devices: disks on NVMe and AHCI through reboots, power cuts and errors,
+and the drivers as processes under AddressSanitizer against devices that lie (hostile_*.c).
+
+Ends with 'N passed, N failed, N skipped'. Words on the command line choose scenarios.
+"""
+import os
+import subprocess
+import sys
+import tempfile
+
+import test_powercut
+from appliance import ROOT, Rig, Suite
+import machine  # of images/, through appliance
+
+CUTS = int(os.environ.get("JETON_KILLS", "4"))
+DISKS = (("q35", "nvme"), ("q35", "ahci"), ("pc", "ahci"))
+HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk")}
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+# ---- devices that lie ----
+
+
+def hostile(suite):
+    for name, drivers in HOSTILE.items():
+        with tempfile.TemporaryDirectory(prefix="jeton-hostile-") as folder:
+            program = os.path.join(folder, name)
+            sources = [f"tests/boot/{name}.c", "tests/boot/hostile.c", *(f"platform/x86_64/{one}.c" for one in drivers)]
+            subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS,
+                            "-iquote", ".", "-include", "tests/boot/hostile_cpu.h", "-o", program, *sources],
+                           cwd=ROOT, check=True)
+            for seed in (1, 100_000):
+                done = subprocess.run([program, str(seed), "150"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                      timeout=600, check=False)
+                suite.check(f"{name}, seed {seed}", done.returncode == 0, done.stdout.decode(errors="replace")[-3000:])
+
+
+# ---- disks ----
+
+
+def state_on(suite, model, disk):
+    """Everything is there after a clean stop, and after each of some power cuts under load."""
+    with Rig("qemu", model, disk) as rig:
+        suite.check(f"{model} {disk}: the disk is in use", rig.info["flash"].endswith("disk.img"), rig.info)
+        token = make_token(rig, "kept")
+        rig.down()
+        rig.up()
+        suite.equal(f"{model} {disk}: after a reboot", try_token(rig, token), 200)
+    test_powercut.KILLS = CUTS
+    test_powercut.cuts(suite, model, disk)
+
+
+def make_token(rig, name):
+    """Id and secret of a new token, or None where it is refused."""
+    reply = rig.client().post("/tokens", {"name": name, "permissions": ["VIEW"]}, basic=rig.basic)
+    assert reply.status in (201, 503), reply
+    return (reply.json["clientId"], reply.json["clientSecret"]) if reply.status == 201 else None
+
+
+def try_token(rig, token):
+    return rig.client().get("/tokens?limit=1", basic=token).status
+
+
+class FailingDisk(Rig):
+    """A rig whose disk begins to fail at the `good_count`th operation of a kind (QEMU's blkdebug)."""
+
+    EVENTS = {"flush": "flush_to_disk", "write": "write_aio", "read": "read_aio"}
+
+    def fail(self, kind, good_count):
+        config = os.path.join(self.directory, "blkdebug.conf")
+        event = self.EVENTS[kind]
+        with open(config, "w", encoding="ascii") as file:
+            for state in range(1, good_count):
+                file.write(f'[set-state]\nevent = "{event}"\nstate = "{state}"\nnew_state = "{state + 1}"\n')
+            file.write(f'[inject-error]\nevent = "{event}"\nstate = "{good_count}"\niotype = "{kind}"\n'
+                       'errno = "5"\nonce = "off"\nimmediately = "off"\n')
+        self.arguments += ["--blkdebug", config]
+
+    def mend(self):
+        del self.arguments[self.arguments.index("--blkdebug"):]
+
+
+def failing(suite, model, disk, kind, good_count):
+    """A disk that fails while it is written to: what was acknowledged stays true, the rest is refused, and it is said."""
+    name = f"{model} {disk}, {kind} fails"
+    with FailingDisk("qemu", model, disk, boot=False) as rig:
+        rig.up()
+        before = [make_token(rig, "before")]
+        rig.down()
+        rig.fail(kind, good_count)
+        rig.up()
+        kept = []
+        for number in range(40):
+            kept.append(make_token(rig, f"token {number}"))
+            if kept[-1] is None:
+                break
+        suite.check(f"{name}: writes are refused in the end", kept[-1] is None, len(kept))
+        suite.check(f"{name}: some were taken before", len(kept) > 1, len(kept))
+        suite.equal(f"{name}: still no write", make_token(rig, "after"), None)
+        answer = try_token(rig, before[0])  # 503 where it could state what is not on the disk
+        suite.check(f"{name}: a good credential is not called bad", answer in (200, 503), answer)
+        text = rig.console()
+        suite.check(f"{name}: a sentence", "durable" in text or "no more writes" in text, text)
+        rig.kill()
+        rig.mend()
+        rig.up()
+        answers = [try_token(rig, token) for token in before + kept[:-1]]
+        suite.equal(f"{name}: all that was acknowledged is there", set(answers), {200})
+
+
+def unreadable(suite, model, disk):
+    """A disk that cannot be read: no service, a sentence."""
+    with FailingDisk("qemu", model, disk, boot=False) as rig:
+        rig.up()
+        rig.down()
+        rig.fail("read", 8)
+        done = rig.try_up()
+        text = done.stdout + done.stderr
+        suite.check(f"{model} {disk}, reads fail: no boot", done.returncode != 0 and "ready url" not in text, text)
+        suite.check(f"{model} {disk}, reads fail: a sentence", "read" in text, text)
+
+
+def disks(suite):
+    for model, disk in DISKS:
+        state_on(suite, model, disk)
+
+
+def disk_errors(suite):
+    for model, disk in (("q35", "nvme"), ("q35", "ahci"), ("q35", "virtio")):
+        failing(suite, model, disk, "flush", 8)
+        failing(suite, model, disk, "write", 12)
+        unreadable(suite, model, disk)
+
+
+if __name__ == "__main__":
+    SUITE = Suite()
+    for SCENARIO in (hostile, disks, disk_errors):
+        if not sys.argv[1:] or any(word in SCENARIO.__name__ for word in sys.argv[1:]):
+            SUITE.run(SCENARIO.__name__, SCENARIO)
+    SUITE.finish()
