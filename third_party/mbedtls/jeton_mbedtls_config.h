@@ -64,7 +64,7 @@
 /* ---- PSA: the interface to write against; keys live in RAM only ---- */
 #define MBEDTLS_PSA_CRYPTO_C
 #define MBEDTLS_PSA_ASSUME_EXCLUSIVE_BUFFERS /* one address space, one thread: no copy of every buffer */
-#define MBEDTLS_PSA_KEY_STORE_DYNAMIC /* else 32 keys, which a few TLS 1.2 connections use up */
+#define MBEDTLS_PSA_KEY_STORE_DYNAMIC        /* else 32 keys, which a few TLS 1.2 connections use up */
 #define MBEDTLS_USE_PSA_CRYPTO
 
 /* ---- encodings and certificates ---- */
@@ -98,8 +98,9 @@
 #define MBEDTLS_SSL_SERVER_NAME_INDICATION
 #define MBEDTLS_SSL_SESSION_TICKETS
 #define MBEDTLS_SSL_TICKET_C
-#define MBEDTLS_SSL_IN_CONTENT_LEN         16384
-#define MBEDTLS_SSL_OUT_CONTENT_LEN        4096
-#define MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY 1 /* no padding: app/net tells an encrypted alert by its length */
+#define MBEDTLS_SSL_IN_CONTENT_LEN  16384
+#define MBEDTLS_SSL_OUT_CONTENT_LEN 4096
+#define MBEDTLS_SSL_CID_TLS1_3_PADDING_GRANULARITY                                                           \
+    1 /* no padding: app/net tells an encrypted alert by its length */
 
 #endif

@@ -13,6 +13,8 @@
 #define LEAF_1_ECX_AVX        (1U << 28)
 #define LEAF_7_EBX_AVX2       (1U << 5)
 #define LEAF_7_EBX_BMI2       (1U << 8)
+#define LEAF_7_EBX_ADX        (1U << 19)
+#define LEAF_7_EBX_BMI1       (1U << 3)
 #define LEAF_7_ECX_VAES       (1U << 9)
 #define LEAF_7_ECX_VPCLMULQDQ (1U << 10)
 
@@ -35,23 +37,33 @@ static enum gcm_code best_gcm(const uint32_t features[4])
     return GCM_VAES;
 }
 
+static enum curve_code best_curve(const uint32_t features[4])
+{
+    uint32_t all = LEAF_7_EBX_BMI1 | LEAF_7_EBX_BMI2 | LEAF_7_EBX_ADX | LEAF_7_EBX_AVX2;
+    return has(features[2], all) ? CURVE_ADX : CURVE_PORTABLE;
+}
+
 struct kernels kernels_of_processor(void)
 {
     uint32_t features[4];
     OPENSSL_cpuid_setup(features);
-    return (struct kernels){.gcm = best_gcm(features)};
+    return (struct kernels){.gcm = best_gcm(features), .curve = best_curve(features)};
 }
 
 struct kernels kernels_capped(struct kernels code, size_t level)
 {
     if (code.gcm > level)
         code.gcm = (enum gcm_code)level;
+    if (code.curve > level)
+        code.curve = (enum curve_code)level;
     return code;
 }
 
 void kernels_use(struct kernels code)
 {
     in_use = code;
+    adx_bmi2_available = code.curve == CURVE_ADX;
+    avx2_available = code.curve == CURVE_ADX;
 }
 
 struct kernels kernels_in_use(void)

@@ -2,7 +2,7 @@
  * Fast primitives for x86-64: a thin layer over the kernels of BoringSSL that ring packages, in C and assembly. Above it
  * stand mbedTLS's hooks (third_party/mbedtls) and nothing else but the choice of code at boot (app/crypto).
  *
- * Purpose: AES-GCM, as code for several kinds of processor; the best kind is chosen once, by kernels_choose().
+ * Purpose: AES-GCM, P-256 and X25519, as code for several kinds of processor; which kind runs is chosen at boot.
  * Ownership: every struct is the caller's memory, holds no pointers and may be copied; wiping it is the caller's affair.
  * Blocking: none. Allocation: none. Failure: functions that can fail say so; the others succeed always.
  * Time: nothing here branches on secret data or uses it as an address, on any kind of code.
@@ -17,7 +17,7 @@
 
 /* ---- which code runs ---- */
 
-/* Kinds of code for AES-GCM, worst first. Until kernels_choose() everything runs as portable code. */
+/* Kinds of code for AES-GCM, worst first. Until kernels_use() everything runs as portable code. */
 enum gcm_code {
     GCM_PORTABLE, /* plain C: bit slices, and carry-less products made of integer ones */
     GCM_AES,      /* AES and PCLMULQDQ instructions */
@@ -26,8 +26,16 @@ enum gcm_code {
     GCM_CODES
 };
 
+/* Kinds of code for the curves. */
+enum curve_code {
+    CURVE_PORTABLE, /* 64-bit multiplications */
+    CURVE_ADX,      /* MULX, ADCX and ADOX; table look-ups by AVX2 */
+    CURVE_CODES
+};
+
 struct kernels {
     enum gcm_code gcm;
+    enum curve_code curve;
 };
 
 /* The best that this processor has by its CPUID and the state that the system saves (XCR0). */
@@ -87,5 +95,49 @@ void gcm_text(const struct gcm_key *key, struct gcm_message *message, enum gcm_d
 
 /* The tag; who opens compares it in constant time. */
 void gcm_finish(const struct gcm_key *key, struct gcm_message *message, uint8_t tag[GCM_BLOCK_BYTES]);
+
+/* ---- P-256 (SEC 2), for ECDSA (FIPS 186-5) and ECDH (SP 800-56A) ---- */
+
+/* Scalars and coordinates are 32 bytes, big-endian; a point is x and then y, a signature r and then s. */
+#define P256_SCALAR_BYTES    32
+#define P256_POINT_BYTES     64
+#define P256_SIGNATURE_BYTES 64
+
+/* From 1 to n - 1: what a private key must be, and a nonce. */
+bool p256_scalar_is_valid(const uint8_t scalar[P256_SCALAR_BYTES]);
+
+/* Both coordinates below p, and on the curve. */
+bool p256_point_is_valid(const uint8_t point[P256_POINT_BYTES]);
+
+/* The public key of a valid scalar. */
+void p256_public(const uint8_t scalar[P256_SCALAR_BYTES], uint8_t point[P256_POINT_BYTES]);
+
+/* The x coordinate that a valid scalar shares with a peer's point; false when the point is not valid. */
+bool p256_agree(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t point[P256_POINT_BYTES],
+                uint8_t shared[P256_SCALAR_BYTES]);
+
+/* What a digest counts as: its first 32 bytes as a number modulo n. */
+void p256_digest_scalar(const uint8_t *digest, size_t digest_size, uint8_t scalar[P256_SCALAR_BYTES]);
+
+/* Sign with a valid scalar and a nonce that is secret, uniform, and never used again. False when the nonce is not valid or makes r or s zero: try another. */
+bool p256_sign(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t nonce[P256_SCALAR_BYTES],
+               const uint8_t *digest, size_t digest_size, uint8_t signature[P256_SIGNATURE_BYTES]);
+
+/* False also when the point is not valid. Takes as long as these public values make it. */
+bool p256_verify(const uint8_t point[P256_POINT_BYTES], const uint8_t *digest, size_t digest_size,
+                 const uint8_t signature[P256_SIGNATURE_BYTES]);
+
+/* ---- X25519 (RFC 7748) ---- */
+
+#define X25519_BYTES 32
+
+/* Make 32 bytes a scalar: what every function below does on its own copy as well. */
+void x25519_clamp(uint8_t scalar[X25519_BYTES]);
+
+void x25519_public(const uint8_t scalar[X25519_BYTES], uint8_t point[X25519_BYTES]);
+
+/* False when the peer's point is one of the few of small order, which give everybody the same: `shared` is zero then. */
+bool x25519_agree(const uint8_t scalar[X25519_BYTES], const uint8_t point[X25519_BYTES],
+                  uint8_t shared[X25519_BYTES]);
 
 #endif

@@ -49,4 +49,22 @@ void aes_gcm_enc_update_vaes_avx2(const uint8_t *in, uint8_t *out, size_t size, 
 void aes_gcm_dec_update_vaes_avx2(const uint8_t *in, uint8_t *out, size_t size, const AES_KEY *key,
                                   const uint8_t counter[16], const uint64_t table[32], uint8_t sum[16]);
 
+/* ---- P-256: four words, low first. Field elements and scalars of mul and sqr are in Montgomery form. ---- */
+extern uint32_t avx2_available;
+extern uint32_t adx_bmi2_available;
+void ecp_nistz256_neg(uint64_t r[4], const uint64_t a[4]);
+void ecp_nistz256_mul_mont(uint64_t r[4], const uint64_t a[4], const uint64_t b[4]);
+void ecp_nistz256_sqr_mont(uint64_t r[4], const uint64_t a[4]);
+void ecp_nistz256_ord_mul_mont(uint64_t r[4], const uint64_t a[4], const uint64_t b[4]);
+void ecp_nistz256_ord_sqr_mont(uint64_t r[4], const uint64_t a[4], uint64_t times);
+void p256_point_mul(uint64_t r[12], const uint64_t scalar[4], const uint64_t x[4], const uint64_t y[4]);
+void p256_point_mul_base(uint64_t r[12], const uint64_t scalar[4]);
+void p256_point_mul_base_vartime(uint64_t r[12], const uint64_t scalar[4]);
+void ecp_nistz256_point_add(uint64_t r[12], const uint64_t a[12], const uint64_t b[12]);
+
+/* ---- X25519, on clamped scalars ---- */
+void x25519_scalar_mult_generic_masked(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32]);
+void x25519_scalar_mult_adx(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32]);
+void x25519_public_from_private_generic_masked(uint8_t out[32], const uint8_t scalar[32], int use_adx);
+
 #endif
