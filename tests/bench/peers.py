@@ -46,6 +46,21 @@ def read_text(path):
         return file.read()
 
 
+def make_certificate(folder, address):
+    """certificate.pem and key.pem: P-256, signed by itself, as Jeton's."""
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+        "-subj", "/CN=peer", "-addext", f"subjectAltName=IP:{address}", "-keyout", os.path.join(folder, "key.pem"),
+        "-out", os.path.join(folder, "certificate.pem"))
+
+
+def nginx_configuration(**words):
+    """peers/nginx.conf with its @words@ filled in."""
+    text = read_text(os.path.join(HERE, "peers", "nginx.conf"))
+    for word, value in ({"modules": "", "locations": "", "packages": ""} | words).items():
+        text = text.replace(f"@{word}@", str(value))
+    return text.replace("@secret@", secrets.token_hex(16))
+
+
 class Ring:
     """Jeton as a Linux process, the peers' network, and what was started there; a context manager."""
 
@@ -60,7 +75,8 @@ class Ring:
             self.rig.__enter__()
             load.pin_server(self.rig.info["pid"])
             self.make_network()
-            self.make_certificate()
+            make_certificate(self.folder, PEER_ADDRESS)
+            os.chmod(self.folder, 0o755)  # nginx's worker is of another user
         except BaseException:
             self.__exit__()
             raise
@@ -87,14 +103,6 @@ class Ring:
             run("ip", "-n", namespace, "link", "set", device, "up")
         run("ip", "-n", far, "link", "set", "lo", "up")
         run("ip", "netns", "exec", near, "sysctl", "-qw", "net.ipv4.ip_local_port_range=1024 65535")
-
-    def make_certificate(self):
-        """P-256, signed by itself, as Jeton's."""
-        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-            "-subj", "/CN=peer", "-addext", f"subjectAltName=IP:{PEER_ADDRESS}", "-keyout", self.path("key.pem"),
-            "-out", self.path("certificate.pem"))
-        os.chmod(self.folder, 0o755)  # nginx's worker may be of another user
-        os.chmod(self.path("key.pem"), 0o644)
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -136,15 +144,11 @@ class Ring:
             shutil.copy(self.path(file), folder)
         with open(os.path.join(folder, "files", "static.json"), "w", encoding="ascii") as file:
             file.write(STATIC)
-        text = read_text(os.path.join(HERE, "peers", "nginx.conf"))
-        words = {"modules": "".join(f"load_module {NGINX_MODULES}/{module};\n" for module in modules),
-                 "packages": packages, "address": PEER_ADDRESS, "port": port, "locations": locations,
-                 "folder": self.folder, "secret": secrets.token_hex(16)}
-        for word in ("locations", *words):
-            text = text.replace(f"@{word}@", str(words[word]))
         path = os.path.join(folder, "nginx.conf")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(nginx_configuration(
+                modules="".join(f"load_module {NGINX_MODULES}/{module};\n" for module in modules), packages=packages,
+                address=PEER_ADDRESS, port=port, locations=locations.replace("@folder@", self.folder)))
         pids = self.start(name.replace(" ", "-"), ["nginx", "-p", folder + "/", "-e", "stderr", "-c", path],
                           lambda: self.listens(port))
         return self.target(name, port, pids)
@@ -189,17 +193,18 @@ class Ring:
                                             self.path("key.pem"), self.path("certificate.pem"), secret],
                           lambda: self.listens(port), cwd=os.path.join(ROOT, "build", "bench", "peers"))
         target = self.target("oidc-provider", port, pids)
-        granted = self.grant(target, "/token", ("bench", secret))
+        granted = grant(target, "/token", ("bench", secret))
         return target, ("bench", secret), granted
 
-    def grant(self, target, path, basic):
-        """An access token by client credentials."""
-        client = Client(f"https://{target.address[0]}:{target.address[1]}", target.ca_file, namespace=target.namespace)
-        reply = client.post(path, "grant_type=client_credentials", basic=basic,
-                            headers={"Content-Type": "application/x-www-form-urlencoded"})
-        client.close()
-        assert reply.status == 200, reply
-        return reply.json["access_token"]
+
+def grant(target, path, basic):
+    """An access token by client credentials."""
+    client = Client(f"https://{target.address[0]}:{target.address[1]}", target.ca_file, namespace=target.namespace)
+    reply = client.post(path, "grant_type=client_credentials", basic=basic,
+                        headers={"Content-Type": "application/x-www-form-urlencoded"})
+    client.close()
+    assert reply.status == 200, reply
+    return reply.json["access_token"]
 
 
 # ---- requests ----
