@@ -11,7 +11,7 @@ struct cpuid_result {
     uint32_t eax, ebx, ecx, edx;
 };
 
-/* Turn on what the processor has of SMEP, SMAP, UMIP and AVX. Called once, on the boot page tables. */
+/* Turn on what the processor has of SMEP, SMAP, UMIP, CET-IBT and AVX. Called once, on the boot page tables. */
 void cpu_init(void);
 
 static inline void port_write8(uint16_t port, uint8_t value)

@@ -92,6 +92,7 @@ long_mode:
     addq %rcx, %rax
     jmp *%rax
 at_new_place:
+    endbr64
     movl %ebx, %edi
     call boot_main
 3:  cli

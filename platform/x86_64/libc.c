@@ -1,5 +1,6 @@
 /*
- * What a C library asks of the machine below it: the ends of assert() and abort(). Named as picolibc calls them.
+ * What a C library asks of the machine below it, the ends of assert() and abort(), and what the compiler's checks ask.
+ * Named as picolibc and gcc call them.
  */
 #include "platform/x86_64/libc.h"
 #include "platform/platform.h"
@@ -21,6 +22,11 @@ _Noreturn void __assert_func(const char *file, int line, const char *function, c
 _Noreturn void __assert_no_args(void)
 {
     platform_panic("assertion failed");
+}
+
+_Noreturn void __stack_chk_fail(void)
+{
+    platform_panic("the stack is smashed: a function found its canary overwritten");
 }
 
 _Noreturn void abort(void)

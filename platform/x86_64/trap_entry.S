@@ -8,6 +8,7 @@
     .macro ENTRY_POINT vector has_error
     .balign 16
 entry_\vector:
+    endbr64
     .if \has_error == 0
     pushq $0
     .endif
