@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """The x86_64 machine by itself: boots a small image (tests/boot/selftest/) on q35, pc and microvm, with pflash and
-virtio-blk, and looks at what it says on the serial console: time, memory, entropy, options, flash, network, and that
-every violation is caught.
+virtio-blk, and looks at what it says on the serial console: time, memory, entropy, options, flash, network.
 
 Ends with 'N passed, N failed, N skipped'; exit code 77 where there is no QEMU. Words on the command line choose tests.
 """
@@ -329,19 +328,7 @@ def test_idle(folder, machine):
     check(f"{machine}: idle sleeps", number(text, "sleeps") < 20, text)
 
 
-FAULTS = {"null": r"exception 14 .*null pointer", "text_write": r"exception 14 .*error code 0x0003",
-          "rodata_write": r"exception 14 .*error code 0x0003", "data_execute": r"exception 14 .*error code 0x0011",
-          "stack_overflow": r"exception 14 .*stack overflow", "divide": r"exception 0 \(divide error\)",
-          "opcode": r"exception 6 \(invalid opcode\)", "panic": r"panic: this is the sentence"}
-
-
-def test_faults(folder, machine):
-    for name, pattern in FAULTS.items():
-        text = run(folder, code=EXIT_PANIC, machine=machine, words=f"check={name}")
-        check(f"{machine}: {name} is caught", re.search("panic: " + pattern.removeprefix("panic: "), text), text)
-        check(f"{machine}: {name} has a backtrace", re.search(r"backtrace: [0-9a-f]{16}", text), text)
-        if "exception" in pattern:
-            check(f"{machine}: {name} shows the registers", len(re.findall(r"=[0-9a-f]{16}", text)) == 22, text)
+def test_ends(folder, machine):
     if machine != "microvm" and BIOS:
         text = run(folder, code=EXIT_PANIC, machine=machine, disk="pflash", words="check=program_twice")
         check(f"{machine}: a second program is caught", "not erased" in text, text)
@@ -349,7 +336,7 @@ def test_faults(folder, machine):
 
 
 TESTS = [test_time, test_rate, test_memory, test_entropy, test_options, test_lesser_processor, test_console, test_flash,
-         test_other_places, test_nic, test_link, test_hostile_devices, test_idle, test_faults]
+         test_other_places, test_nic, test_link, test_hostile_devices, test_idle, test_ends]
 
 
 def main():

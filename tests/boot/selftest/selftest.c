@@ -188,14 +188,8 @@ static const struct {
               {"flash_speed", selftest_flash_speed},
               {"nic", selftest_nic},
               {"idle", selftest_idle},
-              {"null", selftest_null},
-              {"text_write", selftest_text_write},
-              {"rodata_write", selftest_rodata_write},
-              {"data_execute", selftest_data_execute},
-              {"stack_overflow", selftest_stack_overflow},
-              {"divide", selftest_divide},
-              {"opcode", selftest_opcode},
-              {"panic", selftest_panic},
+              {"mappings", selftest_mappings},
+              {"violation", selftest_violation},
               {"program_twice", selftest_program_twice},
               {"exit_code", selftest_exit_code}};
 

@@ -19,16 +19,9 @@ void selftest_flash_speed(void);  /* time of programs, erases, syncs, reads */
 void selftest_nic(void);          /* answer ARP and echo, forward everything else back, until a stop frame */
 void selftest_idle(void);         /* sleep for seconds and count the wake-ups */
 
-/* Each of these must end in a panic or an exception. */
-void selftest_null(void);
-void selftest_text_write(void);
-void selftest_rodata_write(void);
-void selftest_data_execute(void);
-void selftest_stack_overflow(void);
-void selftest_divide(void);
-void selftest_opcode(void);
-void selftest_panic(void);
-void selftest_program_twice(void);
+void selftest_mappings(void);      /* what the page tables say, and where this boot lies */
+void selftest_violation(void);     /* what option `violation` names; must end in a panic or an exception */
+void selftest_program_twice(void); /* must end in a panic */
 
 void selftest_exit_code(void); /* power off with code 7 */
 
