@@ -19,7 +19,7 @@ comma     := ,
 CC      := gcc
 LD      := ld
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
-TARGETS := x86_64 linux sim fuzz
+TARGETS := x86_64 linux sim fuzz cover
 
 # ---- what there is ----
 
@@ -31,6 +31,8 @@ LIBS_linux   := $(LIBS)
 LIBS_sim     := $(LIBS)
 LIBS_fuzz    := $(LIBS)
 PLATFORM_OF_fuzz := platform/sim
+LIBS_cover   := $(LIBS)
+PLATFORM_OF_cover := platform/sim
 FETCHED      := $(patsubst %,build/third_party/%/.fetched,$(LIBS_x86_64))
 PROGRAMS     := $(shell grep -slw '^int main' tests/unit/*.c tests/sim/*.c)
 TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c))
@@ -70,6 +72,10 @@ LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 # A target may say more, for all of its files (CFLAGS_x86_64 += ...), for ours
 # (CFLAGS_OWN_x86_64) or for one (FLAGS_platform/x86_64/trap.c := ...).
 -include $(patsubst %,platform/%/flags.mk,$(TARGETS))
+
+# Coverage: the same tests without sanitizers, counting the lines of app/ that they reach.
+CFLAGS_cover  := $(CFLAGS) -O1 -D_GNU_SOURCE --coverage
+LDFLAGS_cover := --coverage
 
 # Only these folders see a library's headers; anywhere else such an include does not build.
 SEES_app/json     := cjson
@@ -140,12 +146,6 @@ $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target))))
 build/openapi.json: app/api/openapi.json
 	@mkdir -p $(@D); sed 's/^ *//' $< | tr -d '\n' >$@
 $(foreach target,$(TARGETS),build/obj/$(target)/app/api/openapi.o): build/openapi.json
-
-build/obj/sim/app.a: $(filter-out %/app/main.o,$(APP_sim))
-build/obj/sim/platform.a: $(PLATFORM_sim)
-build/obj/sim/helpers.a: $(call objects,sim,$(TEST_HELPERS))
-build/obj/sim/app.a build/obj/sim/platform.a build/obj/sim/helpers.a: build/obj/sim/members
-	@$(archive)
 
 $(SOURCES_mbedtls): | build/third_party/mbedtls/.fetched
 $(SOURCES_lwip): | build/third_party/lwip/.fetched
@@ -229,15 +229,24 @@ build/bench/tls_load: build/obj/linux/tests/bench/tls_load.o
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) -o $@ $< -lssl -lcrypto
 
-SIM_ARCHIVES := $(patsubst %,build/obj/sim/%.a,helpers app platform lib)
+# Programs that link all of the app over the simulator: $1 the target, $2 the folder they are made in.
+define simulator_rules
+build/obj/$1/app.a: $$(filter-out %/app/main.o,$$(APP_$1))
+build/obj/$1/platform.a: $$(PLATFORM_$1)
+build/obj/$1/helpers.a: $$(call objects,$1,$$(TEST_HELPERS))
+build/obj/$1/app.a build/obj/$1/platform.a build/obj/$1/helpers.a: build/obj/$1/members
+	@$$(archive)
 
-build/unit/%: build/obj/sim/tests/unit/%.o $(SIM_ARCHIVES)
-	@echo "LINK $@"; mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_sim) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
+$2/unit/%: build/obj/$1/tests/unit/%.o $(patsubst %,build/obj/$1/%.a,helpers app platform lib)
+	@echo "LINK $$@"; mkdir -p $$(@D)
+	@$$(CC) $$(LDFLAGS_$1) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDLIBS_sim)
 
-build/sim/%: build/obj/sim/tests/sim/%.o build/obj/sim/app/main.o $(SIM_ARCHIVES)
-	@echo "LINK $@"; mkdir -p $(@D)
-	@$(CC) $(LDFLAGS_sim) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
+$2/sim/%: build/obj/$1/tests/sim/%.o build/obj/$1/app/main.o $(patsubst %,build/obj/$1/%.a,helpers app platform lib)
+	@echo "LINK $$@"; mkdir -p $$(@D)
+	@$$(CC) $$(LDFLAGS_$1) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDLIBS_sim)
+endef
+$(eval $(call simulator_rules,sim,build))
+$(eval $(call simulator_rules,cover,build/cover))
 
 build/obj/fuzz/app.a: $(filter-out %/app/main.o,$(APP_fuzz)) $(PLATFORM_fuzz)
 build/obj/fuzz/helpers.a: $(call objects,fuzz,$(filter-out tests/sim/%,$(TEST_HELPERS)))
@@ -256,7 +265,7 @@ build/fuzz/fuzz_command_line: $(patsubst %,build/obj/fuzz/%.o,tests/fuzz/fuzz_co
 
 # ---- what one can ask for ----
 
-.PHONY: help run image linux tests test powercut lint bench fuzz clean FORCE
+.PHONY: help run image linux tests test powercut lint bench fuzz coverage clean FORCE
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -286,6 +295,11 @@ fuzz: ## run the fuzzers, each for JETON_FUZZ_S seconds (3600)
 	@tests/setup test
 	@$(MAKE) $(FUZZERS)
 	@JETON_FUZZ_S=$${JETON_FUZZ_S:-3600} tests/fuzz/run
+
+coverage: ## which lines of app/ the unit and simulator tests reach
+	@tests/setup test
+	@$(MAKE) $(patsubst build/%,build/cover/%,$(TESTS))
+	@tests/coverage
 
 lint: ## the tree's rules, sizes, format and analysers
 	@tests/setup test

@@ -18,3 +18,5 @@ FLAGS_mbedtls := -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
 # AES-NI and carry-less multiplication; the library asks CPUID before it uses them. Every processor with the two has SSSE3
 # too, whose byte shuffle makes a third of each multiplication one instruction.
 FLAGS_build/third_party/mbedtls/library/aesni.c := -maes -mpclmul -mssse3 -O3
+
+FLAGS_build/third_party/mbedtls/library/ssl_tls13_keys.c := -include third_party/mbedtls/tls13_keys_fix.h
