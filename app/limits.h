@@ -157,8 +157,26 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 /* ---- net ---- */
 #define LINK_FRAMES_PER_TURN 64  /* taken in before connections are looked at */
 #define LINK_COPY_MAX_BYTES  512 /* frames up to this size move to a buffer of their size */
-#define TLS_WRITE_MAX_BYTES  4096
-#define TLS_TICKET_LIFE_S    3600 /* also how often the key that seals tickets changes */
+/* What strangers may make us do and keep (net/guard.h). */
+#define PCBS_BUCKETS            8192
+#define SYN_COOKIE_LIFE_S       16     /* at least, and less than twice as long */
+#define SYN_MSS_MIN             256    /* who takes less gets this all the same */
+#define SYN_MSS_DEFAULT         536    /* RFC 9293 section 3.7.1 */
+#define SYN_ANSWERED_BITS       65536U /* of a map of peers, two periods */
+#define SEGMENT_RESETS_PER_S    200
+#define SEGMENT_CHALLENGE_MS    100 /* of one connection */
+#define GUARD_PINGS_PER_S       1000
+#define GUARD_DATAGRAMS_PER_S   200
+#define NEIGHBOUR_PROOFS        256
+#define NEIGHBOUR_PROOF_MS      20000 /* so long nobody else gets the address */
+#define NEIGHBOUR_REFRESH_MS    5000
+#define NEIGHBOUR_QUESTIONS     16
+#define NEIGHBOUR_QUESTION_MS   2000
+#define NEIGHBOUR_ROUTERS_PER_S 4
+#define NEIGHBOUR_OTHERS_PER_S  50
+#define NEIGHBOUR_TELL_MS       60000
+#define TLS_WRITE_MAX_BYTES     4096
+#define TLS_TICKET_LIFE_S       3600 /* also how often the key that seals tickets changes */
 
 #define RESPONSE_HEAD_MAX_BYTES 4096
 #define OUTBOX_CHUNK_BYTES      4096
@@ -183,8 +201,8 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVER_ADDRESS_BUCKETS       1024 /* lists that connections are found in by address */
 #define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
 #define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
-#define SERVER_BACKLOG               255  /* half-open; lwIP counts them in 8 bits */
-#define SERVER_HANDSHAKES_PER_TURN   2    /* each is milliseconds; others' requests go first */
+#define SERVER_BACKLOG               255 /* lwIP counts in 8 bits; half-open ones take no place (net/syn.h) */
+#define SERVER_HANDSHAKES_PER_TURN   2   /* each is milliseconds; others' requests go first */
 #define UPSTREAM_EXCHANGES_MAX       32 /* with upstreams at a time; each takes about 64 KiB, and 45 KiB for TLS */
 #define UPSTREAM_CONNECT_MS          3000  /* name and TCP */
 #define UPSTREAM_TOTAL_MS            10000 /* from the first step to the last byte of the answer */
@@ -204,7 +222,10 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
 #define MEMORY_SPARE_BYTES   (64 * 1024)
 #define SERVER_PORT          443
 #define HOST_NAME_MAX_BYTES  63
-#define UPKEEP_IDLE_US       2000 /* of one step of upkeep while nobody asks */
+#define ADDRESSES_MAX        5             /* of ours, at a time */
+#define URL_MAX_BYTES        64            /* of ours, by address */
+#define SERVER_IPV4_WAIT_NS  5000000000ULL /* from power-on; then IPv6 alone is good enough */
+#define UPKEEP_IDLE_US       2000          /* of one step of upkeep while nobody asks */
 #define UPKEEP_BUSY_US       200
 #define IDLE_TICK_NS         1000000000ULL /* the loop looks around once a second, for clock and certificate */
 #define CERTIFICATE_NOT_BEFORE_S                                                                             \

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "crypto/certificate.h"
 #include "crypto/crypto.h"
+#include "net/addresses.h"
 #include "net/link.h"
 #include "net/metrics.h"
 #include "net/server.h"
@@ -27,7 +28,9 @@ enum exit_code {
 };
 
 static struct heap main_heap;
-static uint32_t served_address; /* IPv4 in the certificate that is in use; 0: not serving yet */
+static struct net_address served_ipv4;         /* in the certificate that is in use; all zero: none */
+static struct net_address told[ADDRESSES_MAX]; /* on the console */
+static size_t told_count;
 static bool server_is_up;
 
 /* ---- boot steps ---- */
@@ -138,18 +141,27 @@ static enum status load_key(uint8_t scalar[P256_PRIVATE_BYTES])
 }
 
 /* The kept certificate where it covers the names and the address, else a new one, durable before it is used. */
-static enum status load_certificate(const uint8_t scalar[P256_PRIVATE_BYTES], uint32_t address,
-                                    struct buffer *der)
+static void put_addresses(struct certificate_subject *subject)
+{
+    struct net_address ipv6[CERTIFICATE_ADDRESSES6_MAX];
+    subject->address6_count = addresses_list_lasting_ipv6(ipv6);
+    for (size_t i = 0; i < subject->address6_count; i++)
+        memcpy(subject->addresses6[i], ipv6[i].bytes, sizeof ipv6[i].bytes);
+    subject->addresses[subject->address_count++] = 0x7f000001;
+    if (net_address_is_ipv4(&served_ipv4))
+        subject->addresses[subject->address_count++] = packet_get32(served_ipv4.bytes + 12);
+}
+
+static enum status load_certificate(const uint8_t scalar[P256_PRIVATE_BYTES], struct buffer *der)
 {
     struct certificate_subject subject = {
         .names = {host_name(), BYTES_LITERAL("localhost")},
         .name_count = 2,
-        .addresses = {0x7f000001, address},
-        .address_count = 2,
         .not_before_s = CERTIFICATE_NOT_BEFORE_S,
         .not_after_s = CERTIFICATE_NOT_AFTER_S,
     };
     struct bytes kept;
+    put_addresses(&subject);
     if (service_setting_get("tls.certificate", &kept) == STATUS_OK &&
         certificate_covers(kept, &subject, CERTIFICATE_NOT_BEFORE_S)) {
         buffer_append(der, kept);
@@ -163,14 +175,14 @@ static enum status load_certificate(const uint8_t scalar[P256_PRIVATE_BYTES], ui
     return status;
 }
 
-static enum status use_identity(uint32_t address)
+static enum status use_identity(void)
 {
     uint8_t scalar[P256_PRIVATE_BYTES];
     uint8_t der_bytes[CERTIFICATE_MAX_BYTES];
     struct buffer der = buffer_over(der_bytes, sizeof(der_bytes));
     enum status status = load_key(scalar);
     if (status == STATUS_OK)
-        status = load_certificate(scalar, address, &der);
+        status = load_certificate(scalar, &der);
     if (status == STATUS_OK) {
         struct tls_identity identity = {.certificate_der = buffer_view(&der)};
         memcpy(identity.scalar, scalar, sizeof(scalar));
@@ -183,21 +195,34 @@ static enum status use_identity(uint32_t address)
 
 /* ---- serving ---- */
 
-static void announce(uint32_t address)
+static void write_url(struct buffer *out, const struct net_address *address)
+{
+    bool is_ipv4 = net_address_is_ipv4(address);
+    buffer_append_string(out, is_ipv4 ? "https://" : "https://[");
+    address_write(out, address);
+    buffer_append_string(out, is_ipv4 ? ":" : "]:");
+    buffer_append_u64(out, SERVER_PORT);
+    buffer_append_byte(out, 0);
+}
+
+static void announce_ready(const struct net_address *address)
 {
     uint8_t fingerprint[SHA256_BYTES];
+    char url[URL_MAX_BYTES];
     char hex[2 * SHA256_BYTES + 1] = {0};
+    struct buffer url_text = buffer_over(url, sizeof(url));
     struct buffer text = buffer_over(hex, sizeof(hex) - 1);
     tls_fingerprint(fingerprint);
     encode_hex(&text, bytes_of(fingerprint, sizeof(fingerprint)));
-    log_alert("ready url=https://%u.%u.%u.%u:%u fingerprint=sha256:%s", (unsigned)(address >> 24),
-              (unsigned)(address >> 16 & 255), (unsigned)(address >> 8 & 255), (unsigned)(address & 255),
-              (unsigned)SERVER_PORT, hex);
+    write_url(&url_text, address);
+    log_alert("ready url=%s fingerprint=sha256:%s", url, hex);
 }
 
-static enum status serve_at(uint32_t address)
+static enum status serve_at(const struct net_address *address)
 {
-    enum status status = use_identity(address);
+    if (net_address_is_ipv4(address))
+        served_ipv4 = *address;
+    enum status status = use_identity();
     if (status == STATUS_OK && !server_is_up) {
         struct server_options options = {
             .heap = &main_heap, .port = SERVER_PORT, .dns_server = platform_option("dns")};
@@ -205,21 +230,50 @@ static enum status serve_at(uint32_t address)
         server_is_up = status == STATUS_OK;
         net_metrics_start(&main_heap);
     }
-    if (status == STATUS_OK) {
-        served_address = address;
-        announce(address);
-    }
+    if (status == STATUS_OK)
+        announce_ready(address);
     return status;
 }
 
-/* A new lease may bring a new address at any time. */
-static void follow_address(void)
+/* The first IPv4 address is waited for: it is in the certificate, and most clients come by it. A new one gets a new
+ * certificate. */
+static bool wants_certificate(const struct net_address *address)
 {
-    uint32_t address = 0;
-    if (!link_address(&address) || address == served_address)
-        return;
-    if (serve_at(address) != STATUS_OK)
+    if (net_address_is_ipv4(address))
+        return !net_address_equal(address, &served_ipv4);
+    return !server_is_up && platform_monotonic_ns() > SERVER_IPV4_WAIT_NS;
+}
+
+static bool was_told(const struct net_address *address)
+{
+    for (size_t i = 0; i < told_count; i++)
+        if (net_address_equal(&told[i], address))
+            return true;
+    return false;
+}
+
+static void tell_of(const struct net_address *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char url[URL_MAX_BYTES];
+        struct buffer text = buffer_over(url, sizeof(url));
+        write_url(&text, &list[i]);
+        if (!net_address_is_ipv4(&list[i]) && !was_told(&list[i]))
+            log_info("also at %s", url);
+    }
+    memcpy(told, list, count * sizeof(*list));
+    told_count = count;
+}
+
+/* A new lease or advertisement may bring a new address at any time. */
+static void follow_addresses(void)
+{
+    struct net_address list[ADDRESSES_MAX];
+    size_t count = addresses_list(list, ADDRESSES_MAX);
+    if (count > 0 && wants_certificate(&list[0]) && serve_at(&list[0]) != STATUS_OK)
         platform_panic("The certificate for the new address could not be made or kept: look at the flash.");
+    if (server_is_up && (count != told_count || memcmp(list, told, count * sizeof(*list)) != 0))
+        tell_of(list, count);
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -232,7 +286,7 @@ static bool turn(void)
 {
     service_clock_update();
     bool busy = link_poll();
-    follow_address();
+    follow_addresses();
     if (server_is_up) {
         busy |= server_step();
         server_release(store_flush(service_now_s()) == STATUS_OK);
@@ -268,9 +322,11 @@ static enum status start_link(void)
     struct link_options options = {
         .heap = &main_heap,
         .host_name = host_name(),
-        .ip = platform_option("ip"),
-        .netmask = platform_option("netmask"),
-        .gateway = platform_option("gateway"),
+        .addresses = {.ip = platform_option("ip"),
+                      .netmask = platform_option("netmask"),
+                      .gateway = platform_option("gateway"),
+                      .ip6 = platform_option("ip6"),
+                      .gateway6 = platform_option("gateway6")},
     };
     return link_start(&options);
 }

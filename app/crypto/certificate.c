@@ -43,7 +43,7 @@ struct making {
     mbedtls_x509write_cert cert;
     mbedtls_pk_context pk;
     psa_key_id_t key;
-    mbedtls_x509_san_list san[CERTIFICATE_NAMES_MAX + CERTIFICATE_ADDRESSES_MAX];
+    mbedtls_x509_san_list san[CERTIFICATE_NAMES_MAX + CERTIFICATE_ADDRESSES_MAX + CERTIFICATE_ADDRESSES6_MAX];
     uint8_t addresses[CERTIFICATE_ADDRESSES_MAX][4];
 };
 
@@ -70,6 +70,13 @@ static int set_names(struct making *making, const struct certificate_subject *su
     return failed != 0 ? failed : mbedtls_x509write_crt_set_issuer_name(&making->cert, text);
 }
 
+static void set_ip(mbedtls_x509_subject_alternative_name *node, const uint8_t *octets, size_t size)
+{
+    node->type = MBEDTLS_X509_SAN_IP_ADDRESS;
+    node->san.unstructured_name.p = unconst(octets);
+    node->san.unstructured_name.len = size;
+}
+
 static int set_alternative_names(struct making *making, const struct certificate_subject *subject)
 {
     size_t count = 0;
@@ -80,14 +87,13 @@ static int set_alternative_names(struct making *making, const struct certificate
         node->san.unstructured_name.len = subject->names[i].size;
     }
     for (size_t i = 0; i < subject->address_count; i++) {
-        mbedtls_x509_subject_alternative_name *node = &making->san[count++].node;
         uint32_t address = subject->addresses[i];
         for (size_t j = 0; j < 4; j++)
             making->addresses[i][j] = (uint8_t)(address >> (24 - 8 * j));
-        node->type = MBEDTLS_X509_SAN_IP_ADDRESS;
-        node->san.unstructured_name.p = making->addresses[i];
-        node->san.unstructured_name.len = 4;
+        set_ip(&making->san[count++].node, making->addresses[i], 4);
     }
+    for (size_t i = 0; i < subject->address6_count; i++)
+        set_ip(&making->san[count++].node, subject->addresses6[i], 16);
     for (size_t i = 1; i < count; i++)
         making->san[i - 1].next = &making->san[i];
     return count == 0 ? 0 : mbedtls_x509write_crt_set_subject_alternative_name(&making->cert, making->san);
@@ -177,7 +183,8 @@ static int prepare(struct making *making, const uint8_t scalar[P256_PRIVATE_BYTE
 static bool is_sound(const struct certificate_subject *subject)
 {
     assert(subject->name_count <= CERTIFICATE_NAMES_MAX &&
-           subject->address_count <= CERTIFICATE_ADDRESSES_MAX);
+           subject->address_count <= CERTIFICATE_ADDRESSES_MAX &&
+           subject->address6_count <= CERTIFICATE_ADDRESSES6_MAX);
     for (size_t i = 0; i < subject->name_count; i++)
         if (!is_host_name(subject->names[i]))
             return false;
@@ -222,15 +229,20 @@ static bool san_has(const mbedtls_x509_crt *cert, int type, struct bytes value)
     return false;
 }
 
+static bool san_has_ip(const mbedtls_x509_crt *cert, struct bytes octets)
+{
+    for (const mbedtls_x509_sequence *item = &cert->subject_alt_names; item != NULL; item = item->next)
+        if ((item->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
+            bytes_equal(bytes_of(item->buf.p, item->buf.len), octets))
+            return true;
+    return false;
+}
+
 static bool san_has_address(const mbedtls_x509_crt *cert, uint32_t address)
 {
     const uint8_t octets[4] = {(uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8),
                                (uint8_t)address};
-    for (const mbedtls_x509_sequence *item = &cert->subject_alt_names; item != NULL; item = item->next)
-        if ((item->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == MBEDTLS_X509_SAN_IP_ADDRESS &&
-            item->buf.len == sizeof octets && memcmp(item->buf.p, octets, sizeof octets) == 0)
-            return true;
-    return false;
+    return san_has_ip(cert, bytes_of(octets, sizeof octets));
 }
 
 static int64_t unix_time_s(const mbedtls_x509_time *time)
@@ -255,6 +267,9 @@ static bool covers(const mbedtls_x509_crt *cert, const struct certificate_subjec
             return false;
     for (size_t i = 0; i < subject->address_count; i++)
         if (!san_has_address(cert, subject->addresses[i]))
+            return false;
+    for (size_t i = 0; i < subject->address6_count; i++)
+        if (!san_has_ip(cert, bytes_of(subject->addresses6[i], sizeof subject->addresses6[i])))
             return false;
     return true;
 }

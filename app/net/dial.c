@@ -8,9 +8,12 @@
 #include <lwip/dns.h>
 #include <lwip/tcp.h>
 
+#include "crypto/crypto.h"
 #include "limits.h"
 
-#define ADDRESS_TEXT_BYTES 16
+#define ADDRESS_TEXT_BYTES 46
+#define PORT_FIRST         49152 /* RFC 6335 section 6: dynamic ports */
+#define PORT_TRIES         8
 
 _Static_assert(TCP_SND_BUF >= API_UPSTREAM_HEAD_MAX_BYTES + HTTP_BODY_MAX_BYTES + 1024,
                "a request to an upstream is taken at once, in records or plain");
@@ -41,13 +44,24 @@ static err_t on_connected(void *context, struct tcp_pcb *pcb, err_t error)
     return ERR_OK;
 }
 
+/* A port that nobody can guess (RFC 6056 section 3.3.1); lwIP counts up. If all tries are taken, lwIP chooses. */
+static void choose_port(struct tcp_pcb *pcb)
+{
+    for (unsigned i = 0; i < PORT_TRIES; i++) {
+        u16_t port = (u16_t)(PORT_FIRST + crypto_random_u32() % (UINT16_MAX - PORT_FIRST + 1));
+        if (tcp_bind(pcb, IP_ANY_TYPE, port) == ERR_OK)
+            return;
+    }
+}
+
 static void connect_to(struct dial *dial, const ip_addr_t *address)
 {
-    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     dial->state = DIAL_FAILED;
     if (pcb == NULL)
         return;
     socket_open(dial->socket, pcb, dial->on_event);
+    choose_port(pcb);
     if (tcp_connect(pcb, address, dial->port, on_connected) == ERR_OK)
         dial->state = DIAL_CONNECTING;
     else

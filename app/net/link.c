@@ -8,27 +8,32 @@
 
 #include <lwip/dhcp.h>
 #include <lwip/etharp.h>
+#include <lwip/ethip6.h>
 #include <lwip/init.h>
-#include <lwip/ip4_addr.h>
 #include <lwip/netif.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
 #include <netif/ethernet.h>
 
 #include "base/log.h"
+#include "base/siphash.h"
 #include "crypto/crypto.h"
+#include "net/guard.h"
+#include "net/neighbours.h"
+#include "net/pcbs.h"
 #include "platform/platform.h"
 
 #include "lwip_hooks.h"
 
-#define DEFAULT_PREFIX_BITS 24
-#define ISN_TICK_NS         4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
+#define ISN_TICK_NS 4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
 
 static struct heap *heap;
 static struct netif netif;
 static struct pbuf *whole_frame; /* where the next frame goes; NULL: take one first */
-static struct mac_key isn_key;
+static struct siphash_key isn_key;
 static struct link_stats counts;
+static bool muted;                 /* lwIP takes in what we made: its answers stay here, but for questions */
+static const uint32_t *forced_isn; /* of the connection that it makes meanwhile */
 static char host_name[HOST_NAME_MAX_BYTES + 1];
 
 /* ---- what lwIP asks of us ---- */
@@ -60,14 +65,13 @@ u32_t sys_now(void)
 
 u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip, u16_t remote_port)
 {
-    const uint32_t addresses[2] = {ip4_addr_get_u32(ip_2_ip4(local_ip)),
-                                   ip4_addr_get_u32(ip_2_ip4(remote_ip))};
-    const uint16_t ports[2] = {local_port, remote_port};
-    const struct bytes parts[] = {bytes_of(addresses, sizeof addresses), bytes_of(ports, sizeof ports)};
-    uint8_t hash[SHA256_BYTES];
-    uint32_t offset;
-    mac_compute(&isn_key, parts, 2, hash);
-    memcpy(&offset, hash, sizeof offset);
+    if (forced_isn != NULL)
+        return *forced_isn;
+    const struct tuple tuple = {.local = net_address_of(local_ip),
+                                .remote = net_address_of(remote_ip),
+                                .local_port = local_port,
+                                .remote_port = remote_port};
+    uint32_t offset = (uint32_t)siphash(&isn_key, bytes_of(&tuple, sizeof tuple));
     return offset + (uint32_t)(platform_monotonic_ns() / ISN_TICK_NS);
 }
 
@@ -94,20 +98,32 @@ static enum status send_parts(const struct pbuf *frame)
     return platform_nic_send(parts, count);
 }
 
+static bool count_sent(enum status status)
+{
+    counts.sent_count += status == STATUS_OK;
+    counts.dropped_count += status != STATUS_OK;
+    return status == STATUS_OK;
+}
+
 /* A full device queue is told of and tried once more: a drop costs TCP a retransmission. */
 static err_t send_frame(struct netif *from, struct pbuf *frame)
 {
     (void)from;
     if (frame->tot_len > PLATFORM_FRAME_MAX_BYTES)
         return ERR_BUF;
+    if (!neighbours_note_question(bytes_of(frame->payload, frame->len)) && muted)
+        return ERR_OK;
     enum status status = send_parts(frame);
     if (status == STATUS_AGAIN) {
         platform_nic_flush();
         status = send_parts(frame);
     }
-    counts.sent_count += status == STATUS_OK;
-    counts.dropped_count += status != STATUS_OK;
-    return status == STATUS_OK ? ERR_OK : ERR_IF;
+    return count_sent(status) ? ERR_OK : ERR_IF;
+}
+
+void link_send(struct bytes frame)
+{
+    (void)count_sent(platform_nic_send(&frame, 1)); /* who asked asks again */
 }
 
 /* ---- frames in ---- */
@@ -124,6 +140,27 @@ static struct pbuf *fit(struct pbuf *whole, size_t size)
     if (small != NULL)
         (void)pbuf_take(small, whole->payload, (u16_t)size);
     return small;
+}
+
+/* The frame in whole_frame: to lwIP, if the guard lets it pass. */
+static void take_frame(size_t size)
+{
+    struct packet packet;
+    struct tcp_pcb *pcb;
+    packet_read(bytes_of(whole_frame->payload, size), false, &packet);
+    if (!guard_passes(&packet, &pcb)) {
+        counts.refused_count++;
+        return;
+    }
+    struct pbuf *frame = fit(whole_frame, size);
+    counts.dropped_count += frame == NULL;
+    if (frame == NULL)
+        return;
+    if (pcb != NULL)
+        pcbs_present(pcb);
+    if (netif.input(frame, &netif) != ERR_OK)
+        pbuf_free(frame);
+    pcbs_restore();
 }
 
 /* Without memory a frame is read all the same, else the device's queue would stay full of old ones. */
@@ -143,13 +180,23 @@ static bool receive_one(void)
     size_t size = platform_nic_receive(whole_frame->payload, PLATFORM_FRAME_MAX_BYTES);
     if (size == 0)
         return false;
-    struct pbuf *frame = fit(whole_frame, size);
     counts.received_count++;
-    if (frame == NULL)
-        counts.dropped_count++;
-    else if (netif.input(frame, &netif) != ERR_OK)
-        pbuf_free(frame);
+    take_frame(size);
     return true;
+}
+
+void link_take_in(struct bytes bytes, const uint32_t *isn)
+{
+    struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)bytes.size, PBUF_RAM);
+    if (frame == NULL)
+        return;
+    (void)pbuf_take(frame, bytes.data, (u16_t)bytes.size);
+    muted = true;
+    forced_isn = isn;
+    if (netif.input(frame, &netif) != ERR_OK)
+        pbuf_free(frame);
+    forced_isn = NULL;
+    muted = false;
 }
 
 static void follow_link(void)
@@ -195,103 +242,44 @@ static err_t start_netif(struct netif *starting)
     starting->mtu = nic.mtu_bytes;
     starting->hwaddr_len = sizeof nic.mac;
     memcpy(starting->hwaddr, nic.mac, sizeof nic.mac);
-    starting->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET;
+    starting->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_MLD6;
     starting->output = etharp_output;
+    starting->output_ip6 = ethip6_output;
     starting->linkoutput = send_frame;
     netif_set_hostname(starting, host_name);
     return ERR_OK;
 }
 
-/* Four decimal numbers; nothing of the shorter forms that inet_aton takes. */
-static enum status read_address(struct bytes text, ip4_addr_t *address)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        size_t size = i < 3 ? bytes_find(text, '.') : text.size;
-        uint64_t octet;
-        if (size == 0 || size > 3 || bytes_to_u64(bytes_slice(text, 0, size), &octet) != STATUS_OK ||
-            octet > 255)
-            return STATUS_INVALID;
-        value = value << 8 | (uint32_t)octet;
-        text = bytes_slice(text, size + 1, text.size);
-    }
-    ip4_addr_set_u32(address, lwip_htonl(value));
-    return STATUS_OK;
-}
-
-static enum status read_prefix(struct bytes text, uint32_t *mask)
-{
-    uint64_t bits = DEFAULT_PREFIX_BITS;
-    if (text.size > 0 && (bytes_to_u64(text, &bits) != STATUS_OK || bits < 1 || bits > 32))
-        return STATUS_INVALID;
-    *mask = UINT32_MAX << (32 - bits);
-    return STATUS_OK;
-}
-
-struct addresses {
-    ip4_addr_t ip;
-    ip4_addr_t netmask;
-    ip4_addr_t gateway;
-};
-
-static enum status read_addresses(const struct link_options *options, struct addresses *out)
-{
-    size_t slash = bytes_find(options->ip, '/');
-    uint32_t mask;
-    memset(out, 0, sizeof *out);
-    if (options->ip.size == 0)
-        return STATUS_OK;
-    if (slash + 1 == options->ip.size ||
-        read_prefix(bytes_slice(options->ip, slash + 1, options->ip.size), &mask) != STATUS_OK ||
-        read_address(bytes_slice(options->ip, 0, slash), &out->ip) != STATUS_OK || ip4_addr_isany(&out->ip))
-        return STATUS_INVALID;
-    ip4_addr_set_u32(&out->netmask, lwip_htonl(mask));
-    if (options->netmask.size > 0 && read_address(options->netmask, &out->netmask) != STATUS_OK)
-        return STATUS_INVALID;
-    if (options->gateway.size > 0 && read_address(options->gateway, &out->gateway) != STATUS_OK)
-        return STATUS_INVALID;
-    return ip4_addr_netmask_valid(ip4_addr_get_u32(&out->netmask)) ? STATUS_OK : STATUS_INVALID;
-}
-
-static void make_isn_key(void)
-{
-    uint8_t secret[KEY_BYTES];
-    crypto_random(secret, sizeof secret);
-    mac_key_init(&isn_key, secret);
-    bytes_wipe(secret, sizeof secret);
-}
-
 enum status link_start(const struct link_options *options)
 {
-    struct addresses addresses;
+    struct address_plan plan;
     struct platform_nic nic;
-    if (options->host_name.size > HOST_NAME_MAX_BYTES || read_addresses(options, &addresses) != STATUS_OK)
+    if (options->host_name.size > HOST_NAME_MAX_BYTES ||
+        addresses_read(&options->addresses, &plan) != STATUS_OK)
         return STATUS_INVALID;
     platform_nic_info(&nic);
     if (!nic.present)
         return STATUS_IO;
     heap = options->heap;
     memcpy(host_name, options->host_name.data, options->host_name.size);
-    make_isn_key();
+    crypto_random(&isn_key, sizeof isn_key);
+    guard_start();
     lwip_init();
-    if (netif_add(&netif, &addresses.ip, &addresses.netmask, &addresses.gateway, NULL, start_netif,
-                  ethernet_input) == NULL)
+    const ip4_addr_t ip = {plan.ip}, netmask = {plan.netmask}, gateway = {plan.gateway};
+    if (netif_add(&netif, &ip, &netmask, &gateway, NULL, start_netif, ethernet_input) == NULL)
         return STATUS_IO;
     netif_set_default(&netif);
     netif_set_up(&netif);
     follow_link();
-    if (options->ip.size == 0 && dhcp_start(&netif) != ERR_OK)
+    addresses_start_ipv6(&plan);
+    if (plan.ip == 0 && dhcp_start(&netif) != ERR_OK)
         return STATUS_FULL;
     return STATUS_OK;
 }
 
-bool link_address(uint32_t *ipv4)
+const uint8_t *link_mac(void)
 {
-    const ip4_addr_t *address = netif_ip4_addr(&netif);
-    if (ip4_addr_isany(address))
-        return false;
-    *ipv4 = lwip_ntohl(ip4_addr_get_u32(address));
-    return true;
+    return netif.hwaddr;
 }
 
 void link_stats(struct link_stats *stats)

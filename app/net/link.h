@@ -1,5 +1,5 @@
 /*
- * The network interface: Ethernet frames of the platform into lwIP and back, its clock, and our IPv4 address.
+ * The network interface: Ethernet frames of the platform into lwIP and back, past the guard (guard.h), and lwIP's clock.
  *
  * Ownership: one interface; the options' views are copied. Buffers come from the heap given. Blocking: none.
  * Failure: link_start says STATUS_INVALID for an address text that is none, STATUS_IO without an interface. After it, a
@@ -11,13 +11,12 @@
 
 #include "base/heap.h"
 #include "limits.h"
+#include "net/addresses.h"
 
 struct link_options {
     struct heap *heap;
     struct bytes host_name; /* told to the DHCP server; at most HOST_NAME_MAX_BYTES */
-    struct bytes ip;        /* "192.0.2.5" or "192.0.2.5/24"; empty: DHCP */
-    struct bytes netmask;   /* "255.255.255.0"; empty: from `ip`, else /24 */
-    struct bytes gateway;   /* empty: none */
+    struct address_options addresses;
 };
 
 /* Bring the interface up and begin to get an address. Once. */
@@ -26,8 +25,15 @@ enum status link_start(const struct link_options *options) MUST_USE;
 /* Take in at most LINK_FRAMES_PER_TURN frames, run what timers are due. True if a frame came. */
 bool link_poll(void);
 
-/* Our address, host byte order; false while there is none. */
-bool link_address(uint32_t *ipv4);
+/* Our station address, 6 bytes. */
+const uint8_t *link_mac(void);
+
+/* Send a frame that lwIP knows nothing of. It may get lost, as on a wire. */
+void link_send(struct bytes frame);
+
+/* Give lwIP a frame that no wire brought. It answers nothing, but may ask for stations. A connection that it makes begins
+ * at `isn`, unless that is NULL. */
+void link_take_in(struct bytes frame, const uint32_t *isn);
 
 /* When link_poll has to be called next even if no frame comes. Monotonic; UINT64_MAX: never. */
 uint64_t link_next_deadline_ns(void);
@@ -36,6 +42,7 @@ struct link_stats {
     uint64_t received_count;
     uint64_t sent_count;
     uint64_t dropped_count; /* in either direction: no memory, full queue */
+    uint64_t refused_count; /* received, and not for lwIP */
 };
 void link_stats(struct link_stats *stats);
 

@@ -8,21 +8,22 @@
 #include <assert.h>
 #include <string.h>
 
-#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
 #include "base/log.h"
+#include "base/siphash.h"
 #include "crypto/crypto.h"
 #include "net/answer.h"
 #include "net/conn.h"
 #include "net/list.h"
+#include "net/pcbs.h"
 #include "net/socket.h"
 #include "platform/platform.h"
 
 /* A client address that has connections, in its bucket. */
 struct client {
     struct list_node bucket;
-    uint32_t address;
+    struct net_address address; /* of IPv6 the /64: one host has all of it */
     uint32_t connection_count;
 };
 
@@ -45,7 +46,7 @@ static struct list handshakes; /* ready too, but slow work */
 static struct list timers[CONN_TIMER_COUNT];
 static struct list waiting;
 static struct list buckets[SERVER_ADDRESS_BUCKETS];
-static uint32_t bucket_key;
+static struct siphash_key bucket_key;
 
 static uint64_t now_ms(void)
 {
@@ -68,22 +69,21 @@ static void on_event(struct socket *socket, enum socket_event event)
 }
 
 /* The key keeps strangers from filling one bucket on purpose. */
-static struct list *bucket_of(uint32_t address)
+static struct list *bucket_of(const struct net_address *address)
 {
-    uint32_t mixed = (address ^ bucket_key) * UINT32_C(0x9e3779b1);
-    return &buckets[(mixed >> 16) % SERVER_ADDRESS_BUCKETS];
+    return &buckets[siphash(&bucket_key, bytes_of(address, sizeof *address)) % SERVER_ADDRESS_BUCKETS];
 }
 
 /* The client of this address, made when there is none; NULL without memory. */
-static struct client *client_of(uint32_t address)
+static struct client *client_of(const struct net_address *address)
 {
     struct list *bucket = bucket_of(address);
     for (struct list_node *node = list_first(bucket); node != NULL; node = list_next(bucket, node))
-        if (LIST_OWNER(node, struct client, bucket)->address == address)
+        if (net_address_equal(&LIST_OWNER(node, struct client, bucket)->address, address))
             return LIST_OWNER(node, struct client, bucket);
     struct client *client = heap_take_zeroed(heap, 1, sizeof *client);
     if (client != NULL) {
-        client->address = address;
+        client->address = *address;
         list_append(bucket, &client->bucket);
     }
     return client;
@@ -163,12 +163,20 @@ static const struct conn_wire wire = {
 
 /* ---- accepting ---- */
 
-static struct api_peer peer_of(uint32_t address)
+static struct api_peer peer_of(const struct net_address *address)
 {
-    struct api_peer peer = {.address = {[10] = 0xff, [11] = 0xff}};
-    for (size_t i = 0; i < 4; i++)
-        peer.address[12 + i] = (uint8_t)(address >> (24 - 8 * i));
+    struct api_peer peer;
+    memcpy(peer.address, address->bytes, sizeof peer.address);
     return peer;
+}
+
+/* What stands for a client when its connections are counted. */
+static struct net_address share_of(const struct net_address *address)
+{
+    struct net_address share = *address;
+    if (!net_address_is_ipv4(address))
+        memset(share.bytes + 8, 0, sizeof share.bytes - 8);
+    return share;
 }
 
 /* The connection that is missed least: one that has ended but for the peer's word, else the longest idle one. */
@@ -196,12 +204,12 @@ static bool has_room(void)
 }
 
 /* A slot with its TLS session, or NULL. */
-static struct slot *make_slot(struct client *client)
+static struct slot *make_slot(struct client *client, const struct net_address *address)
 {
     struct slot *slot = heap_take_zeroed(heap, 1, sizeof *slot);
     if (slot == NULL)
         return NULL;
-    const struct conn_setup setup = {&shared, &wire, &slot->socket, peer_of(client->address)};
+    const struct conn_setup setup = {&shared, &wire, &slot->socket, peer_of(address)};
     if (!conn_begin(&slot->conn, &setup, now_ms())) {
         conn_end(&slot->conn);
         heap_give(heap, slot);
@@ -212,25 +220,26 @@ static struct slot *make_slot(struct client *client)
     return slot;
 }
 
-static struct slot *make_slot_or_evict(struct client *client)
+static struct slot *make_slot_or_evict(struct client *client, const struct net_address *address)
 {
     uint32_t most = (uint32_t)((uint64_t)counts.connection_bound * SERVER_ADDRESS_SHARE_PERCENT / 100);
     if (client->connection_count > most || (!has_room() && !evict_one()))
         return NULL;
-    struct slot *slot = make_slot(client);
+    struct slot *slot = make_slot(client, address);
     if (slot == NULL && evict_one())
-        slot = make_slot(client);
+        slot = make_slot(client, address);
     return slot;
 }
 
 /* The client's entry is held while others are evicted, which might have been its last connections. */
-static struct slot *admit(uint32_t address)
+static struct slot *admit(const struct net_address *address)
 {
-    struct client *client = client_of(address);
+    const struct net_address share = share_of(address);
+    struct client *client = client_of(&share);
     if (client == NULL)
         return NULL;
     client->connection_count++;
-    struct slot *slot = make_slot_or_evict(client);
+    struct slot *slot = make_slot_or_evict(client, address);
     client->connection_count--;
     forget_if_unused(client);
     return slot;
@@ -241,7 +250,8 @@ static err_t on_accept(void *context, struct tcp_pcb *pcb, err_t error)
     (void)context;
     if (pcb == NULL || error != ERR_OK)
         return ERR_VAL;
-    struct slot *slot = admit(lwip_ntohl(ip4_addr_get_u32(ip_2_ip4(&pcb->remote_ip))));
+    const struct net_address address = net_address_of(&pcb->remote_ip);
+    struct slot *slot = admit(&address);
     if (slot == NULL) {
         counts.refused_count++;
         tcp_abort(pcb);
@@ -403,10 +413,10 @@ static void start_lists(void)
 
 static enum status listen_on(uint16_t port)
 {
-    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_V4);
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     if (pcb == NULL)
         return STATUS_FULL;
-    if (tcp_bind(pcb, IP4_ADDR_ANY, port) != ERR_OK) {
+    if (tcp_bind(pcb, IP_ANY_TYPE, port) != ERR_OK) {
         tcp_abort(pcb);
         return STATUS_IO;
     }
@@ -423,7 +433,7 @@ enum status server_start(const struct server_options *options)
 {
     heap = options->heap;
     start_lists();
-    bucket_key = crypto_random_u32();
+    crypto_random(&bucket_key, sizeof bucket_key);
     counts = (struct server_stats){0};
     shared = (struct conn_shared){.heap = heap, .body = heap_take(heap, API_BODY_MAX_BYTES)};
     if (shared.body == NULL)

@@ -6,48 +6,11 @@
 #include <assert.h>
 
 #include <lwip/pbuf.h>
-#include <lwip/priv/tcp_priv.h>
 #include <lwip/tcp.h>
 
 #include "limits.h"
 
-#include "lwip_hooks.h"
-
 #define POLL_HALF_SECONDS 2
-
-/* ---- half-open connections ---- */
-
-/* The list has new ones first, and half-open ones are never moved to its front. */
-static void drop_oldest_half_open(void)
-{
-    struct tcp_pcb *oldest = NULL;
-    for (struct tcp_pcb *pcb = tcp_active_pcbs; pcb != NULL; pcb = pcb->next)
-        if (pcb->state == SYN_RCVD)
-            oldest = pcb;
-    if (oldest != NULL)
-        tcp_abandon(oldest, 0); /* without a reset: its address may be a stranger's */
-}
-
-/* When all half-open places are taken, a new client takes the oldest one's: who means it has answered by then. Stock
- * lwIP drops the new one, so that SERVER_BACKLOG forged segments stop all service for 20 s.
- *
- * A new connection from a port that is in TIME_WAIT here ends that state (RFC 1122 section 4.2.2.13): its SYN is dropped,
- * and taken when it is sent again. Stock lwIP lets such a client wait for the end of TIME_WAIT. */
-err_t socket_on_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header)
-{
-    if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
-        return ERR_OK;
-    if (pcb->state == TIME_WAIT && TCP_SEQ_GT(header->seqno, pcb->rcv_nxt)) {
-        tcp_abandon(pcb, 0);
-        return ERR_VAL;
-    }
-    if (pcb->state != LISTEN)
-        return ERR_OK;
-    const struct tcp_pcb_listen *listening = (const struct tcp_pcb_listen *)(const void *)pcb;
-    if (listening->accepts_pending >= listening->backlog)
-        drop_oldest_half_open();
-    return ERR_OK;
-}
 
 /* ---- callbacks ---- */
 

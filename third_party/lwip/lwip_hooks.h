@@ -17,13 +17,23 @@ u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 
 #define LWIP_HOOK_TCP_ISN link_tcp_isn
 
-/* Looks at each segment before TCP does; a status other than ERR_OK drops it. Defined by app/net. */
+/* lwIP's lists of connections are kept by app/net (pcbs.h): in and out without walking through them. */
 struct tcp_pcb;
-struct tcp_hdr;
-err_t socket_on_segment(struct tcp_pcb *pcb, const struct tcp_hdr *header);
+void pcbs_link(struct tcp_pcb **list, struct tcp_pcb *pcb);
+void pcbs_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb);
 
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, option_size, part_1_size, part_2, segment) \
-    socket_on_segment(pcb, header)
+#undef TCP_REG
+#define TCP_REG(list, pcb)                                                                                   \
+    do {                                                                                                     \
+        pcbs_link((list), (pcb));                                                                            \
+        tcp_timer_needed();                                                                                  \
+    } while (0)
+#undef TCP_RMV
+#define TCP_RMV(list, pcb) pcbs_unlink((list), (pcb))
+
+/* The static IPv6 router, NULL where there is none. Defined by app/net. */
+const ip6_addr_t *link_ipv6_gateway(void);
+#define LWIP_HOOK_ND6_GET_GW(netif, destination) link_ipv6_gateway()
 
 #undef IPH_ID_SET
 #define IPH_ID_SET(header, counted) ((header)->_id = (u16_t)((void)(counted), link_random_u32()))

@@ -1,5 +1,5 @@
 /*
- * What Jeton builds of lwIP 2.2.1: the raw API without threads; Ethernet, ARP, IPv4, ICMP, UDP, DHCP, TCP.
+ * What Jeton builds of lwIP 2.2.1: the raw API without threads; Ethernet, ARP, IPv4, IPv6, ICMP, UDP, DHCP, TCP.
  *
  * app/net gives what lwIP needs of the rest: link_heap_*() for its memory, link_random_u32(), link_tcp_isn(), and
  * sys_now() for its timers. All pools come out of that heap, so the MEMP_NUM_* numbers below bound nothing by
@@ -31,12 +31,23 @@
 
 /* ---- protocols ---- */
 #define LWIP_IPV4                     1
-#define LWIP_IPV6                     0
+#define LWIP_IPV6                     1
+#define LWIP_IPV6_NUM_ADDRESSES       4 /* link-local, and static or autoconfigured ones */
+#define LWIP_IPV6_REASS               0 /* nothing that we serve comes in fragments */
+#define LWIP_IPV6_FRAG                0
+#define LWIP_IPV6_DHCP6               0
+#define LWIP_ICMP6_HL                 64
+#define LWIP_ND6_NUM_NEIGHBORS        64
+#define LWIP_ND6_NUM_DESTINATIONS     64
+#define LWIP_ND6_NUM_PREFIXES         4
+#define LWIP_ND6_NUM_ROUTERS          2
+#define MEMP_NUM_ND6_QUEUE            32
+#define MEMP_NUM_MLD6_GROUP           8
 #define LWIP_ARP                      1
 #define LWIP_ETHERNET                 1
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define ETHARP_TABLE_MATCH_NETIF      1
-#define ARP_TABLE_SIZE                64
+#define ARP_TABLE_SIZE                127
 #define ARP_QUEUEING                  1
 #define ARP_QUEUE_LEN                 3
 #define LWIP_ICMP                     1
@@ -56,10 +67,14 @@
 #define IP_FORWARD                    0
 #define IP_OPTIONS_ALLOWED            0 /* source routes and friends are dropped */
 #define IP_FRAG                       0 /* TCP never exceeds the MSS; DHCP and ping replies fit */
-#define IP_REASSEMBLY                 1
-#define IP_REASS_MAX_PBUFS            8
-#define MEMP_NUM_REASSDATA            2
-#define IP_REASS_MAXAGE               3 /* seconds */
+#define IP_REASSEMBLY                 0 /* nothing that we serve comes in fragments */
+
+/* ---- checksums: app/net/packet.c has checked what comes ---- */
+#define CHECKSUM_CHECK_IP    0
+#define CHECKSUM_CHECK_UDP   0
+#define CHECKSUM_CHECK_TCP   0
+#define CHECKSUM_CHECK_ICMP  0
+#define CHECKSUM_CHECK_ICMP6 0
 
 /* ---- TCP ---- */
 #define LWIP_TCP                   1
@@ -78,6 +93,7 @@
 #define LWIP_TCP_TIMESTAMPS        0
 #define LWIP_TCP_SACK_OUT          0
 #define LWIP_TCP_KEEPALIVE         1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS  4 /* app/net/pcbs.c */
 #define SO_REUSE                   1
 #define TCP_MAXRTX                 8
 #define TCP_SYNMAXRTX              3
@@ -89,6 +105,7 @@
 #define LWIP_NETIF_LINK_CALLBACK   1
 #define LWIP_NETIF_STATUS_CALLBACK 1
 #define LWIP_NETIF_HOSTNAME        1
+#define LWIP_NETIF_HWADDRHINT      1
 #define LWIP_NETIF_TX_SINGLE_PBUF  0
 #define LWIP_CHKSUM_ALGORITHM      3
 #define LWIP_CHECKSUM_ON_COPY      0
