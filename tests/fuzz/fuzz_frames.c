@@ -63,8 +63,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     require(service_start(&service, &first_boot) == STATUS_OK, "service");
     service_clock_update();
     start_tls();
-    const struct link_options link = {
-        .heap = &heap, .host_name = BYTES_LITERAL("jeton"), .ip = BYTES_LITERAL("10.0.0.2/24")};
+    const struct link_options link = {.heap = &heap,
+                                      .host_name = BYTES_LITERAL("jeton"),
+                                      .addresses = {.ip = BYTES_LITERAL("10.0.0.2/24")}};
     require(link_start(&link) == STATUS_OK, "link");
     const struct server_options server = {.heap = &heap, .port = 443};
     require(server_start(&server) == STATUS_OK, "server");
