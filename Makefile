@@ -120,7 +120,7 @@ build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETC
 
 build/obj/$1/third_party/%.o: build/third_party/%.S build/obj/$1/flags | $$(FETCHED)
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
+	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/%.o: %.S build/obj/$1/flags
 	@echo "AS   $1 $$<"; mkdir -p $$(@D)
@@ -198,8 +198,9 @@ TOOL_BASE := build/obj/linux/tests/tools/no_machine.o build/obj/linux/app/crypto
 
 build/flashdump: $(patsubst %,build/obj/linux/%.o,tests/tools/flashdump tests/tools/flashdump_image app/store/frame)
 build/constant_time: build/obj/linux/tests/tools/constant_time.o
+build/http_outcome: $(patsubst %,build/obj/linux/%.o,tests/tools/http_outcome app/http/request app/http/head app/http/form)
 
-build/flashdump build/constant_time: $(TOOL_BASE)
+build/flashdump build/constant_time build/http_outcome: $(TOOL_BASE)
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
 
@@ -279,7 +280,7 @@ run: ## install what is missing, build, boot under QEMU, and say how to talk to 
 	@$(MAKE) image
 	@images/run
 
-tests: $(TESTS) build/flashdump build/constant_time build/boot/selftest.elf ## build the test programs only
+tests: $(TESTS) build/flashdump build/constant_time build/http_outcome build/boot/selftest.elf ## build the test programs only
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test

@@ -20,8 +20,15 @@ enum state {
     STATE_BODY,            /* by Content-Length */
     STATE_CHUNK_FIRST,     /* the first digit of a chunk's size */
     STATE_CHUNK_SIZE,      /* its other digits */
-    STATE_CHUNK_SPACE,     /* space before an extension */
-    STATE_CHUNK_EXTENSION, /* ignored up to CR */
+    STATE_CHUNK_SPACE,     /* space before an extension's semicolon */
+    STATE_EXTENSION_BEGIN, /* after the semicolon */
+    STATE_EXTENSION_NAME,
+    STATE_EXTENSION_NAME_SPACE, /* after the name */
+    STATE_EXTENSION_EQUALS,     /* after it */
+    STATE_EXTENSION_TOKEN,
+    STATE_EXTENSION_QUOTED,
+    STATE_EXTENSION_ESCAPE, /* after a backslash in quotes */
+    STATE_EXTENSION_CLOSED, /* after the closing quote */
     STATE_CHUNK_SIZE_LF,
     STATE_CHUNK_DATA,
     STATE_CHUNK_DATA_CR,
@@ -162,21 +169,79 @@ static void take_size_digit(struct http_parser *parser, uint8_t digit)
     }
 }
 
+/* A byte after a complete size, name or value: what may follow there, and STATE_REFUSED for the rest. */
+static enum state after_extension(uint8_t byte)
+{
+    switch (byte) {
+    case '\r':
+        return STATE_CHUNK_SIZE_LF;
+    case ';':
+        return STATE_EXTENSION_BEGIN;
+    case ' ':
+    case '\t':
+        return STATE_CHUNK_SPACE;
+    default:
+        return STATE_REFUSED;
+    }
+}
+
+/* In quotes: everything but the end and the escape stays there. */
+static enum state in_quotes(uint8_t byte)
+{
+    if (byte == '"') {
+        return STATE_EXTENSION_CLOSED;
+    }
+    if (byte == '\\') {
+        return STATE_EXTENSION_ESCAPE;
+    }
+    return http_is_value_byte(byte) ? STATE_EXTENSION_QUOTED : STATE_REFUSED;
+}
+
+/* chunk-ext of RFC 9112 section 7.1.1: checked and dropped. */
+static enum state extension_state(enum state state, uint8_t byte)
+{
+    bool is_space = byte == ' ' || byte == '\t';
+    bool is_token = http_is_token_byte(byte);
+    switch (state) {
+    case STATE_CHUNK_SPACE:
+        return byte == '\r' ? STATE_REFUSED : after_extension(byte);
+    case STATE_EXTENSION_BEGIN:
+        return is_token ? STATE_EXTENSION_NAME : is_space ? state : STATE_REFUSED;
+    case STATE_EXTENSION_NAME:
+        if (is_token || is_space) {
+            return is_token ? state : STATE_EXTENSION_NAME_SPACE;
+        }
+        return byte == '=' ? STATE_EXTENSION_EQUALS : after_extension(byte);
+    case STATE_EXTENSION_NAME_SPACE:
+        if (is_space) {
+            return state;
+        }
+        return byte == '=' ? STATE_EXTENSION_EQUALS : byte == ';' ? STATE_EXTENSION_BEGIN : STATE_REFUSED;
+    case STATE_EXTENSION_EQUALS:
+        return byte == '"' ? STATE_EXTENSION_QUOTED
+               : is_token  ? STATE_EXTENSION_TOKEN
+               : is_space  ? state
+                           : STATE_REFUSED;
+    case STATE_EXTENSION_TOKEN:
+        return is_token ? state : after_extension(byte);
+    case STATE_EXTENSION_QUOTED:
+        return in_quotes(byte);
+    case STATE_EXTENSION_ESCAPE:
+        return http_is_value_byte(byte) ? STATE_EXTENSION_QUOTED : STATE_REFUSED;
+    default: /* the size, or a value in quotes, is complete */
+        return after_extension(byte);
+    }
+}
+
 /* A byte of the size line that is no digit of the size. */
 static void take_extension_byte(struct http_parser *parser, uint8_t byte)
 {
-    bool is_space = byte == ' ' || byte == '\t';
-    bool is_in_extension = parser->state == STATE_CHUNK_EXTENSION;
-    if (byte == '\r' && parser->state != STATE_CHUNK_SPACE) {
-        parser->state = STATE_CHUNK_SIZE_LF;
-    } else if (++parser->extension_bytes > HTTP_CHUNK_EXTENSION_MAX_BYTES) {
+    enum state next = extension_state((enum state)parser->state, byte);
+    bool is_over = next != STATE_CHUNK_SIZE_LF && ++parser->extension_bytes > HTTP_CHUNK_EXTENSION_MAX_BYTES;
+    if (is_over || next == STATE_REFUSED) {
         refuse(parser, 400);
-    } else if (byte == ';' || (is_in_extension && http_is_value_byte(byte))) {
-        parser->state = STATE_CHUNK_EXTENSION;
-    } else if (is_space) {
-        parser->state = STATE_CHUNK_SPACE;
     } else {
-        refuse(parser, 400);
+        parser->state = (uint8_t)next;
     }
 }
 

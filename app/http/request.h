@@ -10,7 +10,7 @@
  * - 400: both Content-Length and Transfer-Encoding; repeated (even equal), signed or non-digit lengths; repeated
  *   Transfer-Encoding, or one in HTTP/1.0; bare LF or CR, obs-fold, space before the colon, NUL and other control
  *   bytes; bad method or header tokens; a target that is neither origin-form nor `*` for OPTIONS nor absolute-form
- *   https; no, several or a malformed Host in 1.1; malformed chunks, chunk extensions over the limit;
+ *   https; no, several or a malformed Host in 1.1; malformed chunks or chunk extensions, extensions over the limit;
  * - 413: a body over the limit, by Content-Length or while chunks come in;
  * - 417: an Expect other than 100-continue;
  * - 431: head, trailers or number of headers over the limit (a long target too: WIRE.md bounds the head as a whole);
