@@ -34,7 +34,6 @@
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C
 #define MBEDTLS_GCM_C
-#define MBEDTLS_GCM_ALT /* gcm_alt.c, on the kernels of third_party/ring */
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C
 #define MBEDTLS_CHACHAPOLY_C
@@ -43,6 +42,12 @@
 #define MBEDTLS_SHA256_C
 #define MBEDTLS_SHA384_C /* TLS_AES_256_GCM_SHA384 */
 #define MBEDTLS_HKDF_C
+
+/* ---- of these on the kernels of third_party/ring, in files of this folder ---- */
+#define MBEDTLS_GCM_ALT
+#define MBEDTLS_CHACHA20_ALT
+#define MBEDTLS_POLY1305_ALT
+#define MBEDTLS_SHA256_ALT
 
 /* ---- public keys: P-256 signatures, P-256 and X25519 key agreement ---- */
 #define MBEDTLS_BIGNUM_C

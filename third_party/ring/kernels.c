@@ -15,6 +15,7 @@
 #define LEAF_7_EBX_BMI2       (1U << 8)
 #define LEAF_7_EBX_ADX        (1U << 19)
 #define LEAF_7_EBX_BMI1       (1U << 3)
+#define LEAF_7_EBX_SHA        (1U << 29)
 #define LEAF_7_ECX_VAES       (1U << 9)
 #define LEAF_7_ECX_VPCLMULQDQ (1U << 10)
 
@@ -43,17 +44,37 @@ static enum curve_code best_curve(const uint32_t features[4])
     return has(features[2], all) ? CURVE_ADX : CURVE_PORTABLE;
 }
 
+static enum sha256_code best_sha256(const uint32_t features[4])
+{
+    bool sha = has(features[1], LEAF_1_ECX_SSSE3) && has(features[2], LEAF_7_EBX_SHA);
+    return sha ? SHA256_SHA : SHA256_PORTABLE;
+}
+
+static enum chacha_code best_chacha(const uint32_t features[4])
+{
+    if (has(features[2], LEAF_7_EBX_AVX2))
+        return CHACHA_AVX2;
+    return has(features[1], LEAF_1_ECX_SSSE3) ? CHACHA_SSSE3 : CHACHA_PORTABLE;
+}
+
 struct kernels kernels_of_processor(void)
 {
     uint32_t features[4];
     OPENSSL_cpuid_setup(features);
-    return (struct kernels){.gcm = best_gcm(features), .curve = best_curve(features)};
+    return (struct kernels){.gcm = best_gcm(features),
+                            .sha256 = best_sha256(features),
+                            .chacha = best_chacha(features),
+                            .curve = best_curve(features)};
 }
 
 struct kernels kernels_capped(struct kernels code, size_t level)
 {
     if (code.gcm > level)
         code.gcm = (enum gcm_code)level;
+    if (code.sha256 > level)
+        code.sha256 = (enum sha256_code)level;
+    if (code.chacha > level)
+        code.chacha = (enum chacha_code)level;
     if (code.curve > level)
         code.curve = (enum curve_code)level;
     return code;

@@ -2,7 +2,8 @@
  * Fast primitives for x86-64: a thin layer over the kernels of BoringSSL that ring packages, in C and assembly. Above it
  * stand mbedTLS's hooks (third_party/mbedtls) and nothing else but the choice of code at boot (app/crypto).
  *
- * Purpose: AES-GCM, P-256 and X25519, as code for several kinds of processor; which kind runs is chosen at boot.
+ * Purpose: AES-GCM, ChaCha20, Poly1305, SHA-256, P-256 and X25519, as code for several kinds of processor; which kind runs
+ *   is chosen at boot.
  * Ownership: every struct is the caller's memory, holds no pointers and may be copied; wiping it is the caller's affair.
  * Blocking: none. Allocation: none. Failure: functions that can fail say so; the others succeed always.
  * Time: nothing here branches on secret data or uses it as an address, on any kind of code.
@@ -33,8 +34,25 @@ enum curve_code {
     CURVE_CODES
 };
 
+/* Kinds of code for SHA-256. */
+enum sha256_code {
+    SHA256_PORTABLE, /* whole registers only */
+    SHA256_SHA,      /* SHA extensions */
+    SHA256_CODES
+};
+
+/* Kinds of code for ChaCha20. */
+enum chacha_code {
+    CHACHA_PORTABLE, /* one block at a time, whole registers only */
+    CHACHA_SSSE3,    /* four blocks at a time */
+    CHACHA_AVX2,     /* eight */
+    CHACHA_CODES
+};
+
 struct kernels {
     enum gcm_code gcm;
+    enum sha256_code sha256;
+    enum chacha_code chacha;
     enum curve_code curve;
 };
 
@@ -139,5 +157,30 @@ void x25519_public(const uint8_t scalar[X25519_BYTES], uint8_t point[X25519_BYTE
 /* False when the peer's point is one of the few of small order, which give everybody the same: `shared` is zero then. */
 bool x25519_agree(const uint8_t scalar[X25519_BYTES], const uint8_t point[X25519_BYTES],
                   uint8_t shared[X25519_BYTES]);
+
+/* ---- SHA-256 (FIPS 180-4) ---- */
+
+#define SHA256_BLOCK_BYTES 64
+
+/* Blocks into the chaining value. */
+void sha256_blocks(uint32_t state[8], const uint8_t *data, size_t count);
+
+/* ---- ChaCha20 and Poly1305 (RFC 8439) ---- */
+
+#define CHACHA_BLOCK_BYTES 64
+
+/* XOR with the key stream from block state[8] on (key in words 0 to 7, counter in 8, nonce in 9 to 11), then move the
+ * counter behind the last block, a partial one included. `in` may be `out`, but must not overlap it otherwise. */
+void chacha20_xor(uint32_t state[12], const uint8_t *in, uint8_t *out, size_t size);
+
+/* A message under a one-time key; portions in any sizes. */
+struct poly1305 {
+    uint32_t state[18]; /* of the kernel */
+    uint8_t partial[16];
+    size_t partial_bytes;
+};
+void poly1305_start(struct poly1305 *message, const uint8_t key[32]);
+void poly1305_update(struct poly1305 *message, const uint8_t *data, size_t size);
+void poly1305_finish(struct poly1305 *message, uint8_t tag[16]);
 
 #endif

@@ -67,4 +67,21 @@ void x25519_scalar_mult_generic_masked(uint8_t out[32], const uint8_t scalar[32]
 void x25519_scalar_mult_adx(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32]);
 void x25519_public_from_private_generic_masked(uint8_t out[32], const uint8_t scalar[32], int use_adx);
 
+/* ---- SHA-256 ---- */
+void sha256_block_data_order_nohw(uint32_t state[8], const uint8_t *data, size_t count);
+void sha256_block_data_order_hw(uint32_t state[8], const uint8_t *data, size_t count);
+
+/* ---- ChaCha20: at least one byte; the vector code at least 129 ---- */
+void ChaCha20_ctr32_nohw(uint8_t *out, const uint8_t *in, size_t size, const uint32_t key[8],
+                         const uint32_t counter[4]);
+void ChaCha20_ctr32_ssse3_4x(uint8_t *out, const uint8_t *in, size_t size, const uint32_t key[8],
+                             const uint32_t counter[4]);
+void ChaCha20_ctr32_avx2(uint8_t *out, const uint8_t *in, size_t size, const uint32_t key[8],
+                         const uint32_t counter[4]);
+
+/* ---- Poly1305: a state of 72 bytes at a multiple of 64; whole blocks but for the last call ---- */
+void CRYPTO_poly1305_init(void *state, const uint8_t key[32]);
+void CRYPTO_poly1305_update(void *state, const uint8_t *in, size_t size);
+void CRYPTO_poly1305_finish(void *state, uint8_t tag[16]);
+
 #endif
