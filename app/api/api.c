@@ -57,19 +57,22 @@ static void add_allow(struct exchange *exchange, uint32_t methods)
 static void dispatch(struct exchange *exchange)
 {
     const struct http_request *request = exchange->request;
-    uint32_t methods = route_methods(request->path);
-    const struct route *route =
-        route_find(request->method, request->path, &exchange->id, &exchange->answer->route);
-    if (methods == 0) {
+    struct route_match match;
+    route_find(request->method, request->path, &match);
+    exchange->id = match.id;
+    if (match.route != NULL) {
+        exchange->answer->route = match.index;
+    }
+    if (match.methods == 0) {
         fail(exchange, FAULT_NO_ROUTE);
     } else if (request->method == HTTP_OPTIONS) {
         answer_empty(exchange, 204);
-        add_allow(exchange, methods);
-    } else if (route == NULL) {
+        add_allow(exchange, match.methods);
+    } else if (match.route == NULL) {
         fail(exchange, FAULT_METHOD);
-        add_allow(exchange, methods);
-    } else if (authorize(exchange, route->needs)) {
-        route->handle(exchange);
+        add_allow(exchange, match.methods);
+    } else if (authorize(exchange, match.route->needs)) {
+        match.route->handle(exchange);
     }
 }
 
@@ -84,8 +87,10 @@ static void choose_request_id(const struct http_request *request, struct api_ans
     if (count == 1 && http_request_id_valid(sent)) {
         buffer_append(&id, sent);
     } else {
-        uint8_t random[16];
-        crypto_random(random, sizeof(random));
+        uint32_t random[4];
+        for (size_t i = 0; i < sizeof(random) / sizeof(random[0]); i++) {
+            random[i] = crypto_random_u32();
+        }
         encode_hex(&id, bytes_of(random, sizeof(random)));
     }
     answer->response.request_id = buffer_view(&id);

@@ -55,50 +55,63 @@ static const struct route routes[] = {
 
 #define ROUTE_COUNT (sizeof(routes) / sizeof(routes[0]))
 
-/* Does the path fit the pattern? *id gets the segment that stands for {id}; it is not empty. */
-static bool path_fits(const char *pattern, struct bytes path, struct bytes *id)
+/* A pattern, cut at its hole. */
+struct shape {
+    struct bytes head;
+    struct bytes tail;
+    bool has_hole;
+};
+
+static const struct shape *all_shapes(void)
 {
+    static struct shape shapes[ROUTE_COUNT];
     static const char hole[] = "{id}";
-    const char *found = strstr(pattern, hole);
-    *id = (struct bytes){NULL, 0};
-    if (found == NULL) {
-        return bytes_equal_string(path, pattern);
+    for (size_t i = 0; i < ROUTE_COUNT && shapes[ROUTE_COUNT - 1].head.data == NULL; i++) {
+        struct bytes pattern = bytes_of_string(routes[i].pattern);
+        const char *found = strstr(routes[i].pattern, hole);
+        size_t size = found == NULL ? pattern.size : (size_t)(found - routes[i].pattern);
+        shapes[i].head = bytes_slice(pattern, 0, size);
+        shapes[i].tail = bytes_slice(pattern, size + strlen(hole), pattern.size);
+        shapes[i].has_hole = found != NULL;
     }
-    struct bytes head = bytes_of(pattern, (size_t)(found - pattern));
-    if (!bytes_starts_with(path, head)) {
+    return shapes;
+}
+
+/* Does the path fit? *id gets the segment that stands for {id}; it is not empty. */
+static bool path_fits(const struct shape *shape, struct bytes path, struct bytes *id)
+{
+    if (!shape->has_hole) {
+        return bytes_equal(path, shape->head);
+    }
+    if (!bytes_starts_with(path, shape->head)) {
         return false;
     }
-    struct bytes rest = bytes_slice(path, head.size, path.size);
+    struct bytes rest = bytes_slice(path, shape->head.size, path.size);
     size_t size = bytes_find(rest, '/');
     *id = bytes_slice(rest, 0, size);
-    return size > 0 && bytes_equal_string(bytes_slice(rest, size, rest.size), found + strlen(hole));
+    return size > 0 && bytes_equal(bytes_slice(rest, size, rest.size), shape->tail);
 }
 
-uint32_t route_methods(struct bytes path)
+void route_find(enum http_method method, struct bytes path, struct route_match *match)
 {
-    uint32_t methods = 0;
-    struct bytes id;
+    const struct shape *shapes = all_shapes();
     bool is_server = bytes_equal_string(path, "*"); /* OPTIONS * asks of the server as a whole */
-    for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (is_server || path_fits(routes[i].pattern, path, &id)) {
-            methods |= 1U << routes[i].method;
-        }
-    }
-    return methods;
-}
-
-const struct route *route_find(enum http_method method, struct bytes path, struct bytes *id, uint8_t *index)
-{
+    *match = (struct route_match){.route = NULL};
     if (method == HTTP_HEAD) {
         method = HTTP_GET; /* net sends the head of it only */
     }
     for (size_t i = 0; i < ROUTE_COUNT; i++) {
-        if (routes[i].method == method && path_fits(routes[i].pattern, path, id)) {
-            *index = (uint8_t)i;
-            return &routes[i];
+        struct bytes id = {NULL, 0};
+        bool fits = path_fits(&shapes[i], path, &id);
+        if (fits || is_server) {
+            match->methods |= 1U << routes[i].method;
+        }
+        if (fits && routes[i].method == method) {
+            match->route = &routes[i];
+            match->id = id;
+            match->index = (uint8_t)i;
         }
     }
-    return NULL;
 }
 
 static_assert(ROUTE_COUNT < API_ROUTES_MAX, "the last index means no route");

@@ -16,10 +16,15 @@ struct route {
 /* The routes by index, NULL behind the last; fewer than API_ROUTES_MAX. */
 const struct route *route_at(size_t index);
 
-/* The route of a request, NULL when there is none; HEAD is GET. *id gets the segment that stands for {id}. */
-const struct route *route_find(enum http_method method, struct bytes path, struct bytes *id, uint8_t *index);
+struct route_match {
+    const struct route *route; /* NULL: the path knows no such method, or there is no such path */
+    uint32_t
+        methods; /* that the path knows, as bits of enum http_method; 0: there is no such path. `*` knows all */
+    struct bytes id; /* the segment that stands for {id} */
+    uint8_t index;   /* of the route */
+};
 
-/* The methods that a path knows, as bits of enum http_method; 0 when there is no such path. `*` knows all. */
-uint32_t route_methods(struct bytes path);
+/* The route of a request; HEAD is GET. */
+void route_find(enum http_method method, struct bytes path, struct route_match *match);
 
 #endif

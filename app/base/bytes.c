@@ -17,12 +17,6 @@ struct bytes bytes_of_string(const char *text)
     return bytes_of(text, strlen(text));
 }
 
-struct bytes bytes_of(const void *data, size_t size)
-{
-    assert(data != NULL || size == 0);
-    return (struct bytes){data, size};
-}
-
 bool bytes_equal(struct bytes a, struct bytes b)
 {
     if (a.size != b.size || a.size == 0) {
@@ -67,25 +61,10 @@ bool bytes_starts_with(struct bytes a, struct bytes prefix)
     return a.size >= prefix.size && bytes_equal(bytes_slice(a, 0, prefix.size), prefix);
 }
 
-struct bytes bytes_slice(struct bytes a, size_t offset, size_t size)
-{
-    if (offset > a.size) {
-        offset = a.size;
-    }
-    if (size > a.size - offset) {
-        size = a.size - offset;
-    }
-    /* NULL + 0 is not defined in C; an empty view stays where it is. */
-    return (struct bytes){a.data == NULL ? NULL : a.data + offset, size};
-}
-
 size_t bytes_find(struct bytes a, uint8_t byte)
 {
-    size_t index = 0;
-    while (index < a.size && a.data[index] != byte) {
-        index++;
-    }
-    return index;
+    const uint8_t *found = a.size == 0 ? NULL : memchr(a.data, byte, a.size);
+    return found == NULL ? a.size : (size_t)(found - a.data);
 }
 
 struct bytes bytes_trim(struct bytes a)
@@ -135,20 +114,22 @@ struct buffer buffer_over(void *data, size_t capacity)
     return (struct buffer){data, 0, capacity};
 }
 
-struct bytes buffer_view(const struct buffer *buffer)
+uint8_t *buffer_extend(struct buffer *buffer, size_t size)
 {
-    return (struct bytes){buffer->data, buffer->size};
+    if (buffer_failed(buffer) || size > buffer->capacity - buffer->size) {
+        buffer->capacity = 0;
+        return NULL;
+    }
+    uint8_t *place = buffer->data + buffer->size;
+    buffer->size += size;
+    return place;
 }
 
 void buffer_append(struct buffer *buffer, struct bytes bytes)
 {
-    if (buffer_failed(buffer) || bytes.size > buffer->capacity - buffer->size) {
-        buffer->capacity = 0;
-        return;
-    }
-    if (bytes.size > 0) {
-        memcpy(buffer->data + buffer->size, bytes.data, bytes.size);
-        buffer->size += bytes.size;
+    uint8_t *place = buffer_extend(buffer, bytes.size);
+    if (place != NULL && bytes.size > 0) {
+        memcpy(place, bytes.data, bytes.size);
     }
 }
 
@@ -159,7 +140,10 @@ void buffer_append_string(struct buffer *buffer, const char *text)
 
 void buffer_append_byte(struct buffer *buffer, uint8_t byte)
 {
-    buffer_append(buffer, bytes_of(&byte, 1));
+    uint8_t *place = buffer_extend(buffer, 1);
+    if (place != NULL) {
+        *place = byte;
+    }
 }
 
 void buffer_append_u64(struct buffer *buffer, uint64_t value)
@@ -171,9 +155,4 @@ void buffer_append_u64(struct buffer *buffer, uint64_t value)
         value /= 10;
     } while (value > 0);
     buffer_append(buffer, bytes_of(digits + start, sizeof(digits) - start));
-}
-
-bool buffer_failed(const struct buffer *buffer)
-{
-    return buffer->capacity == 0;
 }

@@ -9,6 +9,8 @@
 #ifndef JETON_BASE_BYTES_H
 #define JETON_BASE_BYTES_H
 
+#include <assert.h>
+
 #include "platform/types.h"
 
 /* A view of a string literal, without its NUL. */
@@ -18,7 +20,11 @@
 struct bytes bytes_of_string(const char *text);
 
 /* A view of memory. */
-struct bytes bytes_of(const void *data, size_t size);
+static inline struct bytes bytes_of(const void *data, size_t size)
+{
+    assert(data != NULL || size == 0);
+    return (struct bytes){(const uint8_t *)data, size};
+}
 
 /* Equality; not for secrets. */
 bool bytes_equal(struct bytes a, struct bytes b);
@@ -34,7 +40,13 @@ bool bytes_equal_constant_time(const void *a, const void *b, size_t size);
 bool bytes_starts_with(struct bytes a, struct bytes prefix);
 
 /* The part of `a` from `offset`, `size` bytes, both cut to what there is. */
-struct bytes bytes_slice(struct bytes a, size_t offset, size_t size);
+static inline struct bytes bytes_slice(struct bytes a, size_t offset, size_t size)
+{
+    offset = offset < a.size ? offset : a.size;
+    size = size < a.size - offset ? size : a.size - offset;
+    /* NULL + 0 is not defined in C; an empty view stays where it is. */
+    return (struct bytes){a.data == NULL ? NULL : a.data + offset, size};
+}
 
 /* Index of the first `byte` in `a`, or a.size. */
 size_t bytes_find(struct bytes a, uint8_t byte);
@@ -52,7 +64,10 @@ void bytes_wipe(void *data, size_t size);
 struct buffer buffer_over(void *data, size_t capacity);
 
 /* What the buffer holds. */
-struct bytes buffer_view(const struct buffer *buffer);
+static inline struct bytes buffer_view(const struct buffer *buffer)
+{
+    return (struct bytes){buffer->data, buffer->size};
+}
 
 /* Append; after the first append that did not fit nothing more is appended and buffer_failed() is true
  * (`capacity` is then 0 and `size` stays: the state of failure). A buffer over no memory has failed from the start.
@@ -61,6 +76,13 @@ void buffer_append(struct buffer *buffer, struct bytes bytes);
 void buffer_append_string(struct buffer *buffer, const char *text);
 void buffer_append_byte(struct buffer *buffer, uint8_t byte);
 void buffer_append_u64(struct buffer *buffer, uint64_t value);
-bool buffer_failed(const struct buffer *buffer);
+static inline bool buffer_failed(const struct buffer *buffer)
+{
+    return buffer->capacity == 0;
+}
+
+/* `size` bytes more that the caller writes, all of them, at the place returned; NULL, as a failed append, when they
+ * don't fit. */
+uint8_t *buffer_extend(struct buffer *buffer, size_t size);
 
 #endif

@@ -31,11 +31,21 @@ static uint8_t hex_value(uint8_t digit, bool lower_only)
     return NOT_A_DIGIT;
 }
 
+/* 2 * size digits; returns their end. */
+static uint8_t *write_hex(uint8_t *out, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        *out++ = (uint8_t)hex_digits[data[i] >> 4];
+        *out++ = (uint8_t)hex_digits[data[i] & 15];
+    }
+    return out;
+}
+
 void encode_hex(struct buffer *out, struct bytes in)
 {
-    for (size_t i = 0; i < in.size; i++) {
-        const uint8_t pair[2] = {(uint8_t)hex_digits[in.data[i] >> 4], (uint8_t)hex_digits[in.data[i] & 15]};
-        buffer_append(out, bytes_of(pair, sizeof(pair)));
+    uint8_t *place = buffer_extend(out, 2 * in.size);
+    if (place != NULL) {
+        write_hex(place, in.data, in.size);
     }
 }
 
@@ -57,80 +67,100 @@ enum status decode_hex(struct bytes text, bool lower_only, uint8_t *out, size_t 
 
 /* ---- base64 ---- */
 
-/* One group: 1 to 3 bytes as 2 to 4 digits. */
-static void encode_group(struct buffer *out, struct bytes group, const char *alphabet)
+#define IN_BASE64    0x40
+#define IN_BASE64URL 0x80
+#define DIGIT_MASK   0x3f
+#define DIGITS_FIRST 0x20 /* the table begins with the space */
+
+/* What the characters from the space to DEL mean: a digit, and the alphabets that have it; 0 in neither. */
+static const uint8_t base64_digits[] = {
+    /* clang-format off */
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x7e, 0x00, 0xbe, 0x00, 0x7f,
+    0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xcb, 0xcc, 0xcd, 0xce,
+    0xcf, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0x00, 0x00, 0x00, 0x00, 0xbf,
+    0x00, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8,
+    0xe9, 0xea, 0xeb, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0x00, 0x00, 0x00, 0x00, 0x00,
+    /* clang-format on */
+};
+
+/* Room for what 1 to 3 bytes are in digits: one more than they are. */
+static uint8_t *write_group(uint8_t *out, const uint8_t *group, size_t size, const char *alphabet)
 {
-    uint32_t bits = (uint32_t)group.data[0] << 16;
-    bits |= group.size > 1 ? (uint32_t)group.data[1] << 8 : 0;
-    bits |= group.size > 2 ? (uint32_t)group.data[2] : 0;
-    for (size_t digit = 0; digit <= group.size; digit++) {
-        buffer_append_byte(out, (uint8_t)alphabet[bits >> (18 - 6 * digit) & 63]);
+    uint32_t bits = (uint32_t)group[0] << 16;
+    bits |= size > 1 ? (uint32_t)group[1] << 8 : 0;
+    bits |= size > 2 ? (uint32_t)group[2] : 0;
+    for (size_t digit = 0; digit <= size; digit++) {
+        *out++ = (uint8_t)alphabet[bits >> (18 - 6 * digit) & DIGIT_MASK];
     }
+    return out;
 }
 
 static void encode_with(struct buffer *out, struct bytes in, const char *alphabet)
 {
-    for (size_t offset = 0; offset < in.size; offset += 3) {
-        encode_group(out, bytes_slice(in, offset, 3), alphabet);
+    size_t tail = in.size % 3;
+    uint8_t *place = buffer_extend(out, in.size / 3 * 4 + (tail == 0 ? 0 : tail + 1));
+    if (place == NULL) {
+        return;
+    }
+    for (size_t offset = 0; offset < in.size - tail; offset += 3) {
+        place = write_group(place, in.data + offset, 3, alphabet);
+    }
+    if (tail > 0) {
+        write_group(place, in.data + in.size - tail, tail, alphabet);
     }
 }
 
-/* `last` is the alphabet's digits 62 and 63. */
-static uint8_t base64_value(uint8_t digit, const char *last)
-{
-    if (digit >= 'A' && digit <= 'Z') {
-        return (uint8_t)(digit - 'A');
-    }
-    if (digit >= 'a' && digit <= 'z') {
-        return (uint8_t)(digit - 'a' + 26);
-    }
-    if (digit >= '0' && digit <= '9') {
-        return (uint8_t)(digit - '0' + 52);
-    }
-    if (digit == (uint8_t)last[0]) {
-        return 62;
-    }
-    return digit == (uint8_t)last[1] ? 63 : NOT_A_DIGIT;
-}
-
-/* One group of 2 to 4 digits, as 1 to 3 bytes. */
-static enum status decode_group(struct bytes digits, const char *last, struct buffer *out)
+/* One group of 2 to 4 digits, as 1 to 3 bytes. Clears the bits in *alphabets of those that lack a digit. */
+static uint32_t read_group(const uint8_t *digits, size_t count, uint8_t *alphabets)
 {
     uint32_t bits = 0;
-    assert(digits.size >= 2 && digits.size <= 4);
-    for (size_t i = 0; i < digits.size; i++) {
-        uint8_t value = base64_value(digits.data[i], last);
-        if (value == NOT_A_DIGIT) {
-            return STATUS_INVALID;
-        }
-        bits |= (uint32_t)value << (18 - 6 * i);
+    for (size_t i = 0; i < count; i++) {
+        size_t index = (size_t)digits[i] - DIGITS_FIRST; /* huge below the table */
+        uint8_t value = index < sizeof(base64_digits) ? base64_digits[index] : 0;
+        *alphabets &= value;
+        bits |= (uint32_t)(value & DIGIT_MASK) << (18 - 6 * i);
     }
-    const uint8_t group[3] = {(uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
-    size_t size = digits.size - 1;
-    if ((bits & (0xffffffU >> (8 * size))) != 0) {
-        return STATUS_INVALID; /* trailing bits: a second text for the same bytes */
-    }
-    buffer_append(out, bytes_of(group, size));
-    return STATUS_OK;
+    return bits;
 }
 
-/* `text` is without padding. */
-static enum status decode_with(struct bytes text, const char *last, struct buffer *out)
+/* The last group. False for trailing bits that are not zero: a second text for the same bytes. */
+static bool read_tail(const uint8_t *digits, size_t count, uint8_t *alphabets, uint8_t *out)
 {
-    size_t size = text.size / 4 * 3 + (text.size % 4 * 3) / 4;
-    if (text.size % 4 == 1) {
+    uint32_t bits = read_group(digits, count, alphabets);
+    for (size_t i = 0; i + 1 < count; i++) {
+        out[i] = (uint8_t)(bits >> (16 - 8 * i));
+    }
+    return (bits & (0xffffffU >> (8 * (count - 1)))) == 0;
+}
+
+/* `text` is without padding. Who fails leaves the bytes behind out->size undefined. */
+static enum status decode_with(struct bytes text, uint8_t alphabet, struct buffer *out)
+{
+    size_t tail = text.size % 4;
+    size_t size = text.size / 4 * 3 + (tail * 3) / 4;
+    if (tail == 1) {
         return STATUS_INVALID;
     }
-    if (size > 0 && (buffer_failed(out) || size > out->capacity - out->size)) {
+    if (size == 0) {
+        return STATUS_OK;
+    }
+    if (buffer_failed(out) || size > out->capacity - out->size) {
         return STATUS_TOO_LARGE;
     }
-    size_t before = out->size;
-    for (size_t offset = 0; offset < text.size; offset += 4) {
-        if (decode_group(bytes_slice(text, offset, 4), last, out) != STATUS_OK) {
-            out->size = before;
-            return STATUS_INVALID;
-        }
+    uint8_t *place = out->data + out->size;
+    uint8_t alphabets = alphabet;
+    for (size_t offset = 0; offset < text.size - tail; offset += 4) {
+        uint32_t bits = read_group(text.data + offset, 4, &alphabets);
+        *place++ = (uint8_t)(bits >> 16);
+        *place++ = (uint8_t)(bits >> 8);
+        *place++ = (uint8_t)bits;
     }
+    bool exact = tail == 0 || read_tail(text.data + text.size - tail, tail, &alphabets, place);
+    if (!exact || alphabets == 0) {
+        return STATUS_INVALID;
+    }
+    out->size += size;
     return STATUS_OK;
 }
 
@@ -150,7 +180,7 @@ enum status decode_base64(struct bytes text, struct buffer *out)
     for (int padding = 0; padding < 2 && text.size > 0 && text.data[text.size - 1] == '='; padding++) {
         text.size--;
     }
-    return decode_with(text, base64_alphabet + 62, out);
+    return decode_with(text, IN_BASE64, out);
 }
 
 void encode_base64url(struct buffer *out, struct bytes in)
@@ -160,7 +190,7 @@ void encode_base64url(struct buffer *out, struct bytes in)
 
 enum status decode_base64url(struct bytes text, struct buffer *out)
 {
-    return decode_with(text, base64url_alphabet + 62, out);
+    return decode_with(text, IN_BASE64URL, out);
 }
 
 /* ---- base62 ---- */
@@ -178,37 +208,41 @@ void encode_base62(struct buffer *out, uint64_t value, size_t digits)
 
 /* ---- UUID ---- */
 
-/* The bytes before which RFC 9562 writes a dash. */
-static bool dash_before(size_t index)
-{
-    return index == 4 || index == 6 || index == 8 || index == 10;
-}
+/* RFC 9562 section 4: groups of 4, 2, 2, 2 and 6 bytes. */
+static const uint8_t group_bytes[] = {4, 2, 2, 2, 6};
+#define GROUP_COUNT (sizeof(group_bytes) / sizeof(group_bytes[0]))
 
 void encode_uuid(struct buffer *out, const struct uuid *uuid)
 {
-    for (size_t i = 0; i < UUID_BYTES; i++) {
-        if (dash_before(i)) {
-            buffer_append_byte(out, '-');
+    uint8_t *place = buffer_extend(out, UUID_TEXT_BYTES);
+    const uint8_t *from = uuid->bytes;
+    for (size_t i = 0; i < GROUP_COUNT && place != NULL; i++) {
+        place = write_hex(place, from, group_bytes[i]);
+        from += group_bytes[i];
+        if (i + 1 < GROUP_COUNT) {
+            *place++ = '-';
         }
-        encode_hex(out, bytes_of(&uuid->bytes[i], 1));
     }
 }
 
 enum status decode_uuid(struct bytes text, struct uuid *uuid)
 {
     struct uuid read;
+    uint8_t *place = read.bytes;
     size_t offset = 0;
     if (text.size != UUID_TEXT_BYTES) {
         return STATUS_INVALID;
     }
-    for (size_t i = 0; i < UUID_BYTES; i++) {
-        if (dash_before(i) && text.data[offset++] != '-') {
+    for (size_t i = 0; i < GROUP_COUNT; i++) {
+        if (i > 0 && text.data[offset++] != '-') {
             return STATUS_INVALID;
         }
-        if (decode_hex(bytes_slice(text, offset, 2), false, &read.bytes[i], 1) != STATUS_OK) {
+        if (decode_hex(bytes_slice(text, offset, 2U * group_bytes[i]), false, place, group_bytes[i]) !=
+            STATUS_OK) {
             return STATUS_INVALID;
         }
-        offset += 2;
+        place += group_bytes[i];
+        offset += 2U * group_bytes[i];
     }
     *uuid = read;
     return STATUS_OK;

@@ -5,34 +5,34 @@
 #include "base/encode.h"
 #include "http/request.h"
 
-/* The byte that `text` begins with, or STATUS_INVALID; *used tells how much of the text it took. */
-static enum status decode_byte(struct bytes text, uint8_t *byte, size_t *used)
+/* How many bytes of `text` stand for themselves, up to the next that does not. */
+static size_t plain_size(struct bytes text, bool plus_is_space)
 {
-    *used = 1;
-    *byte = text.data[0];
-    if (text.data[0] != '%') {
-        return STATUS_OK;
+    size_t size = 0;
+    while (size < text.size && text.data[size] != '%' && (text.data[size] != '+' || !plus_is_space)) {
+        size++;
     }
-    *used = 3;
-    return decode_hex(bytes_slice(text, 1, 2), false, byte, 1);
+    return size;
 }
 
 enum status http_percent_decode(struct bytes text, bool plus_is_space, struct buffer *out)
 {
-    for (size_t offset = 0; offset < text.size;) {
-        uint8_t byte = 0;
-        size_t used = 0;
-        if (decode_byte(bytes_slice(text, offset, text.size), &byte, &used) != STATUS_OK) {
-            return STATUS_INVALID;
+    while (text.size > 0) {
+        size_t plain = plain_size(text, plus_is_space);
+        buffer_append(out, bytes_slice(text, 0, plain));
+        text = bytes_slice(text, plain, text.size);
+        if (text.size > 0) {
+            uint8_t byte = ' ';
+            bool is_escape = text.data[0] == '%';
+            if (is_escape && decode_hex(bytes_slice(text, 1, 2), false, &byte, 1) != STATUS_OK) {
+                return STATUS_INVALID;
+            }
+            buffer_append_byte(out, byte);
+            text = bytes_slice(text, is_escape ? 3 : 1, text.size);
         }
-        if (plus_is_space && text.data[offset] == '+') {
-            byte = ' ';
-        }
-        buffer_append_byte(out, byte);
         if (buffer_failed(out)) {
             return STATUS_TOO_LARGE;
         }
-        offset += used;
     }
     return STATUS_OK;
 }

@@ -27,11 +27,6 @@ bool http_is_token_byte(uint8_t byte)
     return is_letter_or_digit(byte) || is_one_of(byte, BYTES_LITERAL("!#$%&'*+-.^_`|~"));
 }
 
-bool http_is_value_byte(uint8_t byte)
-{
-    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
-}
-
 /* What an authority may hold besides letters and digits (RFC 3986 3.2.2, 3.2.3); no user info. */
 static bool is_host_byte(uint8_t byte)
 {

@@ -27,7 +27,10 @@ enum http_flag {
 
 /* Classes of bytes: a token's (RFC 9110 5.6.2), a field value's (RFC 9110 5.5). */
 bool http_is_token_byte(uint8_t byte);
-bool http_is_value_byte(uint8_t byte);
+static inline bool http_is_value_byte(uint8_t byte)
+{
+    return (byte >= 0x20 && byte != 0x7f) || byte == '\t';
+}
 
 /* `offset` is where `line` begins in the caller's buffer. */
 uint16_t http_read_request_line(struct http_parser *parser, struct bytes line, size_t offset);

@@ -44,7 +44,10 @@ enum state {
 
 void http_parser_reset(struct http_parser *parser)
 {
-    memset(parser, 0, sizeof(*parser));
+    /* Not the arrays, which their count bounds: they are most of it, and one comes with each request. */
+    memset(&parser->request, 0, offsetof(struct http_request, headers));
+    memset(&parser->consumed_bytes, 0,
+           offsetof(struct http_parser, names) - offsetof(struct http_parser, consumed_bytes));
 }
 
 static void refuse(struct http_parser *parser, uint16_t status)
@@ -117,6 +120,17 @@ static void step_head(struct http_parser *parser, const uint8_t *data)
         take_line(parser,
                   bytes_of(data + parser->line_start, parser->scanned_bytes - 2 - parser->line_start));
     }
+}
+
+/* Step over bytes that mean nothing by themselves: most of a head. */
+static void skip_value_bytes(struct http_parser *parser, const uint8_t *data, size_t size)
+{
+    size_t end = size < HTTP_HEAD_MAX_BYTES ? size : HTTP_HEAD_MAX_BYTES;
+    size_t offset = parser->scanned_bytes;
+    while (offset < end && http_is_value_byte(data[offset])) {
+        offset++;
+    }
+    parser->scanned_bytes = offset;
 }
 
 /* ---- body ---- */
@@ -331,7 +345,12 @@ static void step_trailer(struct http_parser *parser, uint8_t byte)
 static void step(struct http_parser *parser, uint8_t *data, size_t size)
 {
     if (parser->state <= STATE_HEADER_LINE) {
-        step_head(parser, data);
+        if ((parser->flags & HTTP_FLAG_SAW_CR) == 0) {
+            skip_value_bytes(parser, data, size);
+        }
+        if (parser->scanned_bytes < size) {
+            step_head(parser, data);
+        }
     } else if (parser->state == STATE_BODY || parser->state == STATE_CHUNK_DATA) {
         take_body(parser, data, size);
     } else if (parser->state < STATE_TRAILER_FIRST) {

@@ -52,8 +52,8 @@ struct http_request {
     bool expect_continue; /* Expect: 100-continue and the body is not here yet: the caller may send 100 */
     bool has_body;        /* Content-Length > 0 or chunked */
     struct bytes body;    /* decoded */
-    struct http_header headers[HTTP_HEADERS_MAX];
     size_t header_count;
+    struct http_header headers[HTTP_HEADERS_MAX]; /* what is behind the count is undefined */
 };
 
 enum http_parse {

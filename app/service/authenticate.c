@@ -16,7 +16,7 @@ static uint32_t prove_basic(struct bytes credential)
         pair.size = 0; /* the same work for nothing */
     }
     uint32_t ref = verify_client(buffer_view(&pair));
-    bytes_wipe(decoded, sizeof decoded);
+    bytes_wipe(decoded, credential.size); /* a wrong text may have been decoded in part */
     return ref;
 }
 
