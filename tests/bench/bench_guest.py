@@ -9,7 +9,7 @@ import guest
 import load
 from load import RUNS, Work, alternate, row
 import machine  # of images/, through appliance
-from peers import UNLIMITED, grant, introspection, request
+from peers import UNLIMITED, action_token, introspection, request
 
 SECONDS = 3
 PEER = "Linux guest, nginx"
@@ -79,7 +79,7 @@ def guest_load():
                             lambda: [info["pid"]])
         for pid in (info["pid"], linux.process.pid):
             load.pin_server(pid)
-        token = grant(jeton, "/oauth/token", rig.basic)
+        token = action_token(rig)
         static = request("GET", "/static.json")
         for name, goal, ours, options in (
                 ("full TLS 1.3 connections, microvm", 4, (request("GET", "/health/alive"), "alive"),
@@ -87,7 +87,7 @@ def guest_load():
                 ("introspect, keep-alive, 16 connections, microvm", 2,
                  (introspection("/oauth/introspect", token, rig.basic), '"active":true'), {"connections": 16})):
             works = [Work(jeton, rig.directory, *ours, **options),
-                     Work(linux.target(), rig.directory, static, '"active"', **options)]
+                     Work(linux.target(), rig.directory, static, '"active":true', **options)]
             alternate(works, SECONDS)
             yield compared(name, "1/s", *(work.median("per_s") for work in works), goal)
 

@@ -38,8 +38,9 @@ exec /usr/sbin/nginx -p /srv/ -e stderr -c /srv/nginx.conf
 
 
 def build():
-    """Make what is not there yet."""
-    if os.path.exists(INITRAMFS):
+    """Make what is not there yet, or older than what says how it is made."""
+    recipe = [__file__, peers.__file__, os.path.join(os.path.dirname(__file__), "peers", "nginx.conf")]
+    if os.path.exists(INITRAMFS) and os.path.getmtime(INITRAMFS) > max(map(os.path.getmtime, recipe)):
         return
     os.makedirs(FOLDER, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="jeton-bench-") as work:

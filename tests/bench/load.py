@@ -7,6 +7,7 @@ import json
 import os
 import statistics
 import subprocess
+import tempfile
 
 from appliance import ROOT
 
@@ -53,16 +54,15 @@ class Target:
 
 
 class Work:
-    """One kind of load on one target."""
+    """One kind of load on one target; `folder` keeps its request."""
 
     def __init__(self, target, folder, request, expect, **options):
         self.target = target
-        path = os.path.join(folder, f"request-{target.name.replace(' ', '-').replace('/', '-')}")
-        with open(path, "wb") as file:
+        with tempfile.NamedTemporaryFile("wb", prefix="request-", dir=folder, delete=False) as file:
             file.write(request)
         host, port = target.address
         prefix = ["ip", "netns", "exec", target.namespace] if target.namespace else []
-        options = {"address": host, "port": port, "ca": target.ca_file, "request": path, "expect": expect, **options}
+        options = {"address": host, "port": port, "ca": target.ca_file, "request": file.name, "expect": expect, **options}
         self.command = [*prefix, "taskset", "-c", str(CORES[-1]), CLIENT,
                         *(f"{name}={value}" for name, value in options.items())]
         self.runs = []
@@ -99,10 +99,10 @@ class Work:
 
 
 def alternate(works, seconds, runs=RUNS):
-    """Each work in turn, `runs` times over, after a short one of each to warm up."""
+    """Each work in turn, `runs` times over and every other time backwards, after a short one of each to warm up."""
     for work in works:
         work.once(seconds=0.2)
         work.runs.clear()
-    for _ in range(runs):
-        for work in works:
+    for run in range(runs):
+        for work in works[::-1] if run % 2 else works:
             work.once(seconds=seconds)

@@ -6,6 +6,7 @@ of their own at the other end of a veth pair. Each is ended by its own pid.
 
 import base64
 import ctypes
+import hmac
 import json
 import os
 import secrets
@@ -14,13 +15,14 @@ import subprocess
 import tempfile
 import time
 
-from appliance import ROOT, Client, Rig
+from appliance import ROOT, Client, Rig, first_tenant, make_user
 import load
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENT_ADDRESS, PEER_ADDRESS = "10.78.0.1", "10.78.0.2"
 NGINX_MODULES = "/usr/lib/nginx/modules"
-STATIC = json.dumps({"active": True, "padding": "x" * 200})[:198] + '"}'
+STATIC = '{"active":true,"padding":"' + "x" * 172 + '"}'  # 200 bytes
+INTROSPECTED = json.dumps({"active": True, "client_id": "bench", "scope": "VIEW", "padding": "x" * 120}, separators=(",", ":"))
 UNLIMITED = [word for name in ("rate_issue", "rate_tenant", "rate_auth") for word in ("--option", f"{name}=0")]
 
 
@@ -58,7 +60,7 @@ def nginx_configuration(**words):
     text = read_text(os.path.join(HERE, "peers", "nginx.conf"))
     for word, value in ({"modules": "", "locations": "", "packages": ""} | words).items():
         text = text.replace(f"@{word}@", str(value))
-    return text.replace("@secret@", secrets.token_hex(16))
+    return text
 
 
 class Ring:
@@ -69,6 +71,7 @@ class Ring:
         self.folder = tempfile.mkdtemp(prefix="jeton-bench-")
         self.namespace = f"{os.path.basename(self.folder)}"
         self.processes = []
+        self.secret = secrets.token_hex(16)  # of the peer's MACs
 
     def __enter__(self):
         try:
@@ -148,7 +151,7 @@ class Ring:
         with open(path, "w", encoding="utf-8") as file:
             file.write(nginx_configuration(
                 modules="".join(f"load_module {NGINX_MODULES}/{module};\n" for module in modules), packages=packages,
-                address=PEER_ADDRESS, port=port, locations=locations.replace("@folder@", self.folder)))
+                address=PEER_ADDRESS, port=port, locations=locations.replace("@folder@", self.folder).replace("@secret@", self.secret)))
         pids = self.start(name.replace(" ", "-"), ["nginx", "-p", folder + "/", "-e", "stderr", "-c", path],
                           lambda: self.listens(port))
         return self.target(name, port, pids)
@@ -174,17 +177,25 @@ class Ring:
                           lambda: os.path.exists(self.path("redis.sock")) if port == 0 else self.listens(port))
         return self.target(name, port, pids)
 
-    def lua_store(self, port, durable):
-        """nginx, Lua and Redis as a token store; (target, a function that puts a token there)."""
+    def lua_store(self, port, durable, token=""):
+        """nginx, Lua and Redis as a token store, which knows the rig's root credential, and `token`."""
         redis = self.redis(f"redis-{port}-store", 0, durable)
         nginx = self.nginx("nginx, Lua, Redis", port, read_text(os.path.join(HERE, "peers", "store.conf")),
                            ("ndk_http_module.so", "ngx_http_lua_module.so"),
                            'lua_package_path "/usr/share/lua/5.1/?.lua;;"; lua_code_cache on;')
+        client_id, secret = self.rig.basic
+        self.redis_do("hset", "client:" + client_id, "secret", self.mac(secret), "permissions", "VIEW TRANSACT MANAGE")
+        if token:
+            self.redis_do("set", "token:" + self.mac(token), INTROSPECTED)
         return load.Target(nginx.name, nginx.address, nginx.ca_file, lambda: redis.pids() + nginx.pids(),
                            nginx.namespace)
 
-    def redis_set(self, key, value):
-        run("redis-cli", "-s", self.path("redis.sock"), "set", key, value)
+    def mac(self, text):
+        """As the store keeps secrets."""
+        return base64.b64encode(hmac.digest(self.secret.encode(), text.encode(), "sha1")).decode()
+
+    def redis_do(self, *words):
+        run("redis-cli", "-s", self.path("redis.sock"), *words)
 
     def oidc_provider(self, port):
         """(target, its Basic credential, an access token of it)."""
@@ -205,6 +216,16 @@ def grant(target, path, basic):
     client.close()
     assert reply.status == 200, reply
     return reply.json["access_token"]
+
+
+def action_token(rig):
+    """A token of a user of Jeton that is looked up, not only verified; it lives for 300 s."""
+    client = rig.client()
+    _, bearer = make_user(client, rig.basic, first_tenant(client, rig.basic))
+    reply = client.post("/action-tokens", {"action": "withdrawal.create", "withdrawal": {"amount": "1.00"}}, bearer=bearer)
+    client.close()
+    assert reply.status == 201, reply
+    return reply.json["token"]
 
 
 # ---- requests ----
