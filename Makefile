@@ -1,8 +1,9 @@
 # Jeton's build: one app, three platforms, no recursion. `make help` lists what it can do.
 #
 # What is built follows from what exists: app/*.c and app/*/*.c, the *.c and *.S of platform/<target>/, and one program
-# for each file with a main() in tests/unit/ and tests/sim/. A target is x86_64 (the image), linux (a process) or sim
-# (the tests, under sanitizers); it is chosen by what is linked, never by #if. Everything made lies in build/.
+# for each file with a main() in tests/unit/ and tests/sim/. A target is x86_64 (the image), linux (a process), sim (the
+# tests, under sanitizers) or long (the same tests without them, for long runs); it is chosen by what is linked, never
+# by #if. Everything made lies in build/.
 #
 # Handy while another folder is being written: `make build/unit/test_store FOLDERS="base crypto store"` builds with only
 # these folders of app/.
@@ -19,7 +20,7 @@ comma     := ,
 CC      := gcc
 LD      := ld
 FOLDERS := $(notdir $(patsubst %/,%,$(wildcard app/*/)))
-TARGETS := x86_64 linux sim fuzz cover
+TARGETS := x86_64 linux sim fuzz cover long
 
 # ---- what there is ----
 
@@ -33,6 +34,8 @@ LIBS_fuzz    := $(LIBS)
 PLATFORM_OF_fuzz := platform/sim
 LIBS_cover   := $(LIBS)
 PLATFORM_OF_cover := platform/sim
+LIBS_long    := $(LIBS)
+PLATFORM_OF_long := platform/sim
 FETCHED      := $(patsubst %,build/third_party/%/.fetched,$(LIBS_x86_64))
 PROGRAMS     := $(shell grep -slw '^int main' tests/unit/*.c tests/sim/*.c)
 TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c))
@@ -62,6 +65,9 @@ LDFLAGS_linux := -Wl,--gc-sections
 CFLAGS_sim  := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS_sim := -fsanitize=address,undefined
 LDLIBS_sim  := -lcmocka
+
+# The same without sanitizers, for long runs.
+CFLAGS_long := $(CFLAGS) -O2 -D_GNU_SOURCE
 
 # The fuzzers: what the simulator's tests are made of, by clang, with counters that tell libFuzzer where a run went.
 CC_fuzz     := clang
@@ -264,6 +270,11 @@ build/fuzz/fuzz_command_line: $(patsubst %,build/obj/fuzz/%.o,tests/fuzz/fuzz_co
 	@echo "LINK $@"; mkdir -p $(@D)
 	@clang $(LDFLAGS_fuzz) -o $@ $^
 
+build/long/powercut: $(call objects,long,tests/sim/powercut.c $(TEST_HELPERS)) $(filter-out %/app/main.o,$(APP_long)) \
+    $(PLATFORM_long) build/obj/long/lib.a build/obj/long/members
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) -Wl,--gc-sections -o $@ $(filter %.o %.a,$^) -lcmocka
+
 # ---- what one can ask for ----
 
 .PHONY: help run image linux tests test powercut lint bench fuzz coverage clean FORCE
@@ -289,8 +300,8 @@ test: ## build and run everything: lint, unit, simulator and boot tests
 
 powercut: ## cut the power in more than a million ways, and check every promise after each
 	@tests/setup test
-	@$(MAKE) build/sim/powercut
-	@build/sim/powercut --long
+	@$(MAKE) build/long/powercut
+	@build/long/powercut --long
 
 fuzz: ## run the fuzzers, each for JETON_FUZZ_S seconds (3600)
 	@tests/setup test

@@ -1,163 +1,113 @@
 /*
- * Power cuts, exhaustively, on the store with the dictionary as its owner.
+ * Power cuts, exhaustively: `make powercut` runs the long searches, `make test` the short ones.
  *
- *   powercut [--long] [--seed N]
- *
- * The short run is part of `make test`, the long one of `make powercut`.
+ *   powercut [--long] [--seed N] [WORD]      only the searches whose name contains the word
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/sim/powercut_subjects.h"
 
-#include "crypto/crypto.h"
-#include "platform/sim/sim.h"
-#include "tests/support/dictionary.h"
-#include "tests/support/powercut.h"
+#define CUTS_MIN      50000
+#define CUTS_MIN_LONG 1000000
 
-#define START_S INT64_C(1800000000)
-#define IDS     600
-
-/* ---- the workload ---- */
-
-static int64_t now_s;
-
-static enum status boot(void)
-{
-    bool formatted;
-    struct store_options options = dictionary_start((struct bytes){NULL, 0});
-    return store_open(&options, &formatted);
-}
-
-static void do_verb(void)
-{
-    uint32_t id = cut_draw(IDS);
-    enum status status = STATUS_FULL;
-    uint32_t what = cut_draw(10);
-    if (dictionary[id].version == 0 || what < 3)
-        status = dictionary_create(id, cut_draw(10) == 0 ? cut_draw(1500) : cut_draw(300),
-                                   now_s + 20 + cut_draw(1500));
-    else if (what < 6 && !dictionary[id].is_consumed)
-        status = dictionary_consume(id);
-    else
-        status = dictionary_update(id);
-    if (status == STATUS_OK)
-        checker_note(id);
-}
-
-/* One turn of the loop: some verbs, one flush, some background work. */
-static bool turn(void)
-{
-    for (uint32_t verbs = cut_draw(4) == 0 ? 1 + cut_draw(12) : 1; verbs > 0; verbs--)
-        do_verb();
-    if (store_flush(now_s) != STATUS_OK)
-        return false;
-    checker_acknowledge();
-    now_s += cut_draw(3);
-    if (cut_draw(8) == 0)
-        dictionary_collect(now_s);
-    store_step(now_s, 100 + cut_draw(1000));
-    if (store_newest() == store_durable()) /* a step may have flushed for us */
-        checker_acknowledge();
-    return true;
-}
-
-static bool agrees(struct checker_mark mark, char *why, size_t why_bytes)
-{
-    return checker_agrees_at(mark, now_s, why, why_bytes);
-}
-
-/* ---- the subject ---- */
-
-struct kept {
-    struct checker_state *checker;
-    int64_t now_s;
+static const struct cut_search short_searches[] = {
+    {.name = "first boot, NOR",
+     .run = powercut_first_boot,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 1, 1},
+     .deeper = {0, 1, 0, 0},
+     .turns = {0, 1, 1, 1}},
+    {.name = "first boot, disk",
+     .run = powercut_first_boot,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 1, 1},
+     .deeper = {0, 1, 0, 0},
+     .turns = {0, 1, 1, 1}},
+    {.name = "store, NOR",
+     .run = powercut_store,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 16, 16},
+     .deeper = {0, 115, 600, 0},
+     .turns = {0, 150, 5, 3}},
+    {.name = "store, disk",
+     .run = powercut_store,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 16, 16},
+     .deeper = {0, 115, 600, 0},
+     .turns = {0, 150, 5, 3}},
+    {.name = "service, NOR",
+     .run = powercut_service,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 16, 32, 0},
+     .deeper = {0, 300, 0, 0},
+     .turns = {0, 130, 3, 0}},
+    {.name = "service, disk",
+     .run = powercut_service,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 64, 64, 0},
+     .deeper = {0, 1000, 0, 0},
+     .turns = {0, 130, 3, 0}},
 };
 
-static void *put_aside(void)
-{
-    struct kept *kept = malloc(sizeof *kept);
-    if (kept == NULL)
-        abort();
-    *kept = (struct kept){checker_save(), now_s};
-    return kept;
-}
+/* "Recovery" cuts every state again, wherever the boot after it and its first groups can be cut. */
+static const struct cut_search long_searches[] = {
+    {.name = "first boot, NOR",
+     .run = powercut_first_boot,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 1, 1},
+     .deeper = {0, 1, 20, 0},
+     .turns = {0, 1, 1, 1}},
+    {.name = "first boot, disk",
+     .run = powercut_first_boot,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 1, 1},
+     .deeper = {0, 1, 20, 0},
+     .turns = {0, 1, 1, 1}},
+    {.name = "store, NOR",
+     .run = powercut_store,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 2, 16},
+     .deeper = {0, 20, 200, 0},
+     .turns = {0, 150, 5, 3}},
+    {.name = "store, disk",
+     .run = powercut_store,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 2, 16},
+     .deeper = {0, 20, 200, 0},
+     .turns = {0, 150, 5, 3}},
+    {.name = "recovery, NOR",
+     .run = powercut_store,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 1, 4},
+     .deeper = {0, 1, 2000, 0},
+     .turns = {0, 40, 2, 2}},
+    {.name = "recovery, disk",
+     .run = powercut_store,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 1, 4},
+     .deeper = {0, 1, 2000, 0},
+     .turns = {0, 40, 2, 2}},
+    {.name = "service, NOR",
+     .run = powercut_service,
+     .model = SIM_FLASH_NOR,
+     .stride = {0, 1, 16, 0},
+     .deeper = {0, 60, 0, 0},
+     .turns = {0, 130, 3, 0}},
+    {.name = "service, disk",
+     .run = powercut_service,
+     .model = SIM_FLASH_DISK,
+     .stride = {0, 1, 16, 0},
+     .deeper = {0, 60, 0, 0},
+     .turns = {0, 130, 3, 0}},
+};
 
-static void take_back(void *context)
-{
-    struct kept *kept = context;
-    checker_restore(kept->checker);
-    now_s = kept->now_s;
-    free(kept);
-}
-
-static const struct cut_subject subject = {boot,   turn,      checker_start, checker_here,
-                                           agrees, put_aside, take_back};
-
-/* ---- the searches ---- */
-
-static void make_flash(enum sim_flash_model model)
-{
-    if (model == SIM_FLASH_NOR)
-        sim_flash_create(model, 4096, 4 + 12 * 8);
-    else
-        sim_flash_create(model, 32768, 4 + 12);
-    now_s = START_S;
-    cut_random_state = cut_seed;
-}
-
-/* A flash that has been in use for a few turns of the log, so that every segment is compacted and erased as we go. */
-static bool age(enum sim_flash_model model)
-{
-    struct store_stats stats = {0};
-    uint64_t enough = model == SIM_FLASH_NOR ? 160 : 20;
-    make_flash(model);
-    bool good = boot() == STATUS_OK;
-    while (good && stats.erase_count < enough) {
-        checker_start();
-        good = turn();
-        store_stats(&stats);
-    }
-    if (!good)
-        fprintf(stderr, "powercut: the aging stopped: %s\n", store_sentence());
-    checker_start();
-    return good;
-}
-
-/* Cuts while a blank flash is formatted and first used, depth 2 as well: never a refusal. */
-static bool search_format(enum sim_flash_model model, uint32_t worker)
-{
-    struct cut_search search = {&subject, model, {1, 1, 1, 1}, {0, 1, 0, 0}, {0, 1, 1, 1}, worker};
-    make_flash(model);
-    dictionary_start((struct bytes){NULL, 0});
-    checker_start();
-    return cut_search(&search, model == SIM_FLASH_NOR ? "first boot on NOR" : "first boot on a disk");
-}
-
-static bool search_use(enum sim_flash_model model, uint32_t worker)
-{
-    struct cut_search search = {
-        .subject = &subject,
-        .model = model,
-        .stride = {1, 1, cut_is_long ? 2 : 16, 16},
-        .deeper = {0, cut_is_long ? 20 : 115, cut_is_long ? 200 : 600, 0},
-        .turns = {0, 150, 5, 3},
-        .worker = worker,
-    };
-    return age(model) && cut_search(&search, model == SIM_FLASH_NOR ? "in use on NOR" : "in use on a disk");
-}
-
-static bool search_all(uint32_t worker)
-{
-    static struct heap heap;
-    static _Alignas(16) uint8_t region[1024 * 1024];
-    sim_reset();
-    heap_init(&heap, region, sizeof region);
-    if (crypto_init(&heap) != STATUS_OK)
-        return false;
-    return search_format(SIM_FLASH_NOR, worker) && search_format(SIM_FLASH_DISK, worker) &&
-           search_use(SIM_FLASH_NOR, worker) && search_use(SIM_FLASH_DISK, worker);
-}
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+_Static_assert(COUNT_OF(short_searches) <= CUT_SEARCHES_MAX && COUNT_OF(long_searches) <= CUT_SEARCHES_MAX,
+               "each has its counts");
 
 int main(int argc, char **argv)
 {
-    return cut_main(argc, argv, search_all);
+    static const struct cut_list lists[2] = {
+        {short_searches, COUNT_OF(short_searches), CUTS_MIN},
+        {long_searches, COUNT_OF(long_searches), CUTS_MIN_LONG},
+    };
+    return cut_main(argc, argv, lists);
 }

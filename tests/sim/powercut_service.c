@@ -1,7 +1,5 @@
 /*
- * Power cuts, exhaustively, on the real service: verbs of all families, compaction running, cut at every flash operation.
- *
- *   powercut_service [--long] [--seed N]
+ * Power cuts on the real service: verbs of all families, compaction running.
  *
  * The checker is the service's model: a copy of it after each verb, and the rule that a boot must find the last acknowledged
  * copy or a later one, whole. Every token is then asked for: none lost, none alive again, none consumable twice.
@@ -17,7 +15,7 @@
 #include <cmocka.h>
 
 #include "store/store.h"
-#include "tests/support/powercut.h"
+#include "tests/sim/powercut_subjects.h"
 #include "tests/unit/service_model.h"
 
 #define COPIES_MAX   1200
@@ -115,18 +113,11 @@ static bool turn(void)
 
 static const struct cut_subject subject = {rig_try_reboot, turn, start, here, agrees, put_aside, take_back};
 
-static bool search_all(uint32_t worker)
+bool powercut_service(const struct cut_search *search)
 {
-    struct cut_search search = {
-        .subject = &subject,
-        .model = SIM_FLASH_NOR,
-        .stride = {1, cut_is_long ? 4 : 16, 32, 64},
-        .deeper = {0, cut_is_long ? 60 : 300, 0, 0},
-        .turns = {0, 130, 3, 0},
-        .worker = worker,
-    };
     struct store_stats stats = {0};
     cut_random_state = cut_seed;
+    rig.flash_model = search->model;
     rig_new_with(RIG_TABLE_BYTES, FLASH_BLOCKS);
     model_start(cut_seed);
     while (stats.erase_count < 3) {
@@ -138,10 +129,5 @@ static bool search_all(uint32_t worker)
     }
     history.count = 0;
     start();
-    return cut_search(&search, "the service on NOR");
-}
-
-int main(int argc, char **argv)
-{
-    return cut_main(argc, argv, search_all);
+    return cut_search(search, &subject);
 }

@@ -1,36 +1,26 @@
 /*
  * The engine of the power-cut runners: record a workload once, then cut at every operation, boot, compare, go deeper.
  */
-#include "tests/support/powercut.h"
+#include "tests/support/powercut_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "platform/sim/sim.h"
 #include "store/store.h"
 
-#define OUTCOMES    12 /* pending sectors of the disk model: all outcomes up to that many, else draws */
-#define MIXED_SEEDS 2
+#define VARIANTS_MAX 4096 /* ways to cut at one operation */
+#define OUTCOMES     12   /* pending sectors of the disk model: all outcomes up to that many, else draws */
+#define MIXED_SEEDS  2
 
 /* ---- what is counted ---- */
 
-struct tally {
-    uint64_t cuts[CUT_DEPTH_MAX + 1];
-    uint64_t lost;
-    uint64_t resurrected;
-    uint64_t consumed_twice;
-    uint64_t refused; /* boots */
-    uint64_t misuse;  /* rules of the flash broken */
-};
-
-static struct tally tally;
+struct cut_tally cut_tally;
+struct cut_self cut_self;
 uint64_t cut_seed = 1;
 uint64_t cut_random_state;
-bool cut_is_long;
 
 uint32_t cut_draw(uint32_t bound)
 {
@@ -40,6 +30,7 @@ uint32_t cut_draw(uint32_t bound)
 /* ---- a recorded run ---- */
 
 struct step {
+    const struct cut_subject *subject;
     struct sim_operation operation;
     struct checker_mark mark; /* when it began */
 };
@@ -61,7 +52,7 @@ static void record_operation(void *context, const struct sim_operation *operatio
             abort();
     }
     struct step *step = &recording->steps[recording->count++];
-    *step = (struct step){*operation, recording->subject->here()};
+    *step = (struct step){recording->subject, *operation, recording->subject->here()};
     if (operation->data.size > 0) {
         uint8_t *copy = malloc(operation->data.size);
         if (copy == NULL)
@@ -137,23 +128,23 @@ static void boot_only(void *context)
 }
 
 /* Boot in the state that a cut left, and compare. */
-static bool check_cut(const struct cut_search *search, const struct place *place, uint32_t depth,
+static bool check_cut(const struct cut_subject *subject, const struct place *place, uint32_t depth,
                       struct checker_mark mark)
 {
     char why[240];
-    struct run run = {.subject = search->subject};
+    struct run run = {.subject = subject};
     struct sim_end end = sim_run(boot_only, &run);
-    tally.cuts[depth]++;
+    cut_tally.cuts[cut_self.search][depth]++;
     if (end.kind != SIM_END_RETURNED) {
-        tally.misuse++;
+        cut_tally.misuse++;
         print_place(place, depth, end.sentence);
     } else if (run.boot_status != STATUS_OK) {
-        tally.refused++;
+        cut_tally.refused++;
         print_place(place, depth, store_sentence());
-    } else if (!search->subject->agrees(mark, why, sizeof why)) {
-        tally.resurrected += strncmp(why, "resurrected", 11) == 0;
-        tally.consumed_twice += strncmp(why, "consumed", 8) == 0;
-        tally.lost += strncmp(why, "lost", 4) == 0;
+    } else if (!subject->agrees(mark, why, sizeof why)) {
+        cut_tally.resurrected += strncmp(why, "resurrected", 11) == 0;
+        cut_tally.consumed_twice += strncmp(why, "consumed", 8) == 0;
+        cut_tally.lost += strncmp(why, "lost", 4) == 0;
         print_place(place, depth, why);
     } else {
         return true;
@@ -164,7 +155,7 @@ static bool check_cut(const struct cut_search *search, const struct place *place
 /* The ways to cut at one operation. NOR: torn at every grain, mixed, after. Disk: with what is pending lost, kept, or any
  * mix, and with a part of the operation issued. `stride` > 1 leaves torn grains out, but never the first and the last. */
 struct variants {
-    struct variant list[4096];
+    struct variant list[VARIANTS_MAX];
     size_t count;
 };
 
@@ -184,7 +175,7 @@ static void add_settlements(struct variants *variants, enum sim_cut_moment momen
     }
     add_variant(variants, (struct variant){moment, part, SIM_SETTLE_LOST, 0});
     add_variant(variants, (struct variant){moment, part, SIM_SETTLE_KEPT, 0});
-    for (uint64_t i = 1; i <= (cut_is_long ? 10 : 4); i++)
+    for (uint64_t i = 1; i <= (cut_self.is_long ? 10 : 4); i++)
         add_variant(variants,
                     (struct variant){moment, part, SIM_SETTLE_SEED, sim_random(&cut_random_state) | i});
 }
@@ -230,152 +221,133 @@ static void apply_variant(const struct sim_operation *operation, const struct va
     sim_flash_settle(variant->settle, variant->settle_value);
 }
 
+/* ---- states seen ---- */
+
+/* FNV-like, over words, four lanes at a time. */
+static uint64_t fingerprint(void)
+{
+    const uint64_t prime = UINT64_C(0x9e3779b97f4a7c15);
+    struct bytes all = sim_flash_contents();
+    uint64_t lanes[4] = {1, 2, 3, 4};
+    for (size_t at = 0; at < all.size; at += sizeof lanes) {
+        uint64_t words[4];
+        memcpy(words, all.data + at, sizeof words);
+        for (int i = 0; i < 4; i++)
+            lanes[i] = ((lanes[i] ^ words[i]) * prime) ^ (lanes[i] >> 29);
+    }
+    return ((lanes[0] * prime ^ lanes[1]) * prime ^ lanes[2]) * prime ^ lanes[3];
+}
+
+/* What the cuts at one operation left behind. */
+struct seen {
+    uint64_t prints[VARIANTS_MAX];
+    size_t count;
+};
+
+static bool is_new_state(struct seen *seen)
+{
+    uint64_t print = fingerprint();
+    for (size_t i = 0; i < seen->count; i++) {
+        if (seen->prints[i] == print)
+            return false;
+    }
+    seen->prints[seen->count++] = print;
+    return true;
+}
+
 /* ---- the search ---- */
 
 static void cut_everywhere(const struct cut_search *search, uint32_t depth, const struct recording *recording,
                            struct place *place);
 
 /* The flash is in the state that a cut left, and boots well: go on from there, and cut again. */
-static void go_deeper(const struct cut_search *search, uint32_t depth, struct place *place)
+static void go_deeper(const struct cut_search *search, const struct cut_subject *subject, uint32_t depth,
+                      struct place *place)
 {
-    struct recording recording = {.subject = search->subject};
-    struct run run = {.subject = search->subject, .turns = search->turns[depth]};
+    struct recording recording = {.subject = subject};
+    struct run run = {.subject = subject, .turns = search->turns[depth]};
+    void *kept = subject->put_aside();
     struct sim_flash_snapshot *state = sim_flash_save();
-    search->subject->start(); /* what this boot found is what the next must keep; it was compared just now */
+    subject->start(); /* what this boot found is what the next must keep; it was compared just now */
     sim_flash_set_operation_hook(record_operation, &recording);
     struct sim_end end = sim_run(run_workload, &run);
     sim_flash_set_operation_hook(NULL, NULL);
     if (end.kind != SIM_END_RETURNED || run.boot_status != STATUS_OK || !run.flushed) {
-        tally.misuse++;
+        cut_tally.misuse++;
         print_place(place, depth - 1, end.kind == SIM_END_RETURNED ? store_sentence() : end.sentence);
     }
     sim_flash_restore(state);
     cut_everywhere(search, depth, &recording, place);
     sim_flash_snapshot_free(state);
     recording_free(&recording);
+    subject->take_back(kept);
+}
+
+/* Cut at one operation in all listed ways; `before` is the flash when it began. */
+static void cut_operation(const struct cut_search *search, uint32_t depth, const struct step *step,
+                          const struct sim_flash_snapshot *before, struct place *place)
+{
+    static struct variants listed[CUT_DEPTH_MAX + 1];
+    static struct seen seen[CUT_DEPTH_MAX + 1];
+    struct variants *variants = &listed[depth];
+    variants->count = 0;
+    seen[depth].count = 0;
+    if (search->model == SIM_FLASH_NOR)
+        list_nor(&step->operation, search->stride[depth], variants);
+    else
+        list_disk(&step->operation, search->stride[depth], before, variants);
+    bool mine = depth > 1 || place->operation[depth] % CUT_SHARES == cut_self.share;
+    for (size_t v = 0; mine && v < variants->count; v++) {
+        place->variant[depth] = variants->list[v];
+        sim_flash_restore(before);
+        apply_variant(&step->operation, &variants->list[v]);
+        if (!is_new_state(&seen[depth]))
+            continue;
+        bool good = check_cut(step->subject, place, depth, step->mark);
+        if (good && depth < CUT_DEPTH_MAX && search->deeper[depth] != 0 &&
+            cut_draw(search->deeper[depth]) == 0)
+            go_deeper(search, step->subject, depth + 1, place);
+    }
 }
 
 /* Cut at every operation of a recording whose start the flash is in now. */
 static void cut_everywhere(const struct cut_search *search, uint32_t depth, const struct recording *recording,
                            struct place *place)
 {
-    static struct variants listed[CUT_DEPTH_MAX + 1];
-    struct variants *variants = &listed[depth];
     struct sim_flash_snapshot *before = sim_flash_save();
     for (size_t k = 0; k < recording->count; k++) {
-        const struct step *step = &recording->steps[k];
-        bool mine = depth > 1 || k % CUT_WORKERS == search->worker;
-        variants->count = 0;
-        if (search->model == SIM_FLASH_NOR)
-            list_nor(&step->operation, search->stride[depth], variants);
-        else
-            list_disk(&step->operation, search->stride[depth], before, variants);
-        for (size_t v = 0; mine && v < variants->count; v++) {
-            place->operation[depth] = k;
-            place->variant[depth] = variants->list[v];
-            sim_flash_restore(before);
-            apply_variant(&step->operation, &variants->list[v]);
-            bool good = check_cut(search, place, depth, step->mark);
-            if (good && depth < CUT_DEPTH_MAX && search->deeper[depth] != 0 &&
-                cut_draw(search->deeper[depth]) == 0) {
-                void *kept = search->subject->put_aside();
-                go_deeper(search, depth + 1, place);
-                search->subject->take_back(kept);
-            }
-        }
+        place->operation[depth] = k;
+        cut_operation(search, depth, &recording->steps[k], before, place);
         sim_flash_restore(before);
-        sim_flash_apply(&step->operation, SIM_CUT_AFTER, 0);
+        sim_flash_apply(&recording->steps[k].operation, SIM_CUT_AFTER, 0);
         sim_flash_snapshot_free(before);
         before = sim_flash_save();
     }
     sim_flash_snapshot_free(before);
 }
 
-bool cut_search(const struct cut_search *search, const char *label)
+bool cut_search(const struct cut_search *search, const struct cut_subject *subject)
 {
-    struct recording recording = {.subject = search->subject};
+    struct recording recording = {.subject = subject};
     struct place place = {0};
-    struct run run = {.subject = search->subject, .turns = search->turns[1]};
+    struct run run = {.subject = subject, .turns = search->turns[1]};
     struct sim_flash_snapshot *state = sim_flash_save();
     sim_flash_set_operation_hook(record_operation, &recording);
     run_workload(&run);
     sim_flash_set_operation_hook(NULL, NULL);
     if (run.boot_status != STATUS_OK || !run.flushed) {
-        fprintf(stderr, "%s: the workload stopped: %s\n", label, store_sentence());
+        fprintf(stderr, "%s: the workload stopped: %s\n", search->name, store_sentence());
         return false;
     }
     struct store_stats stats;
     store_stats(&stats);
-    if (search->worker == 0)
+    if (cut_self.share == 0)
         printf("%s: %" PRIu32 " groups, %zu verbs, %zu flash operations, %" PRIu64 " records compacted\n",
-               label, run.turns, search->subject->here().noted, recording.count, stats.relocated_count);
+               search->name, run.turns, subject->here().noted, recording.count, stats.relocated_count);
     fflush(stdout);
     sim_flash_restore(state);
     cut_everywhere(search, 1, &recording, &place);
     sim_flash_snapshot_free(state);
     recording_free(&recording);
     return true;
-}
-
-/* ---- workers ---- */
-
-static int start_worker(bool (*search_all)(uint32_t worker), uint32_t worker)
-{
-    int ends[2];
-    if (pipe(ends) != 0)
-        exit(2);
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0)
-        exit(2);
-    if (child == 0) {
-        close(ends[0]);
-        bool good = search_all(worker);
-        fflush(stdout);
-        _exit(write(ends[1], &tally, sizeof tally) == sizeof tally && good ? 0 : 2);
-    }
-    close(ends[1]);
-    return ends[0];
-}
-
-static bool add_worker(int end, struct tally *sum)
-{
-    struct tally one;
-    int exit_status = 0;
-    bool good = read(end, &one, sizeof one) == sizeof one;
-    close(end);
-    if (wait(&exit_status) < 0 || exit_status != 0 || !good)
-        return false;
-    for (uint32_t d = 1; d <= CUT_DEPTH_MAX; d++)
-        sum->cuts[d] += one.cuts[d];
-    sum->lost += one.lost;
-    sum->resurrected += one.resurrected;
-    sum->consumed_twice += one.consumed_twice;
-    sum->refused += one.refused;
-    sum->misuse += one.misuse;
-    return true;
-}
-
-int cut_main(int argc, char **argv, bool (*search_all)(uint32_t worker))
-{
-    struct tally sum = {0};
-    int ends[CUT_WORKERS];
-    bool good = true;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--long") == 0)
-            cut_is_long = true;
-        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
-            cut_seed = strtoull(argv[++i], NULL, 10);
-    }
-    for (uint32_t i = 0; i < CUT_WORKERS; i++)
-        ends[i] = start_worker(search_all, i);
-    for (uint32_t i = 0; i < CUT_WORKERS; i++)
-        good = add_worker(ends[i], &sum) && good;
-    printf("depth 1: %" PRIu64 ", depth 2: %" PRIu64 ", depth 3: %" PRIu64 " cuts; %" PRIu64 " broken runs\n",
-           sum.cuts[1], sum.cuts[2], sum.cuts[3], sum.misuse);
-    printf("%" PRIu64 " distinct cuts, %" PRIu64 " lost, %" PRIu64 " resurrected, %" PRIu64
-           " consumed twice, %" PRIu64 " refused boots\n",
-           sum.cuts[1] + sum.cuts[2] + sum.cuts[3], sum.lost, sum.resurrected, sum.consumed_twice,
-           sum.refused);
-    return good && sum.lost + sum.resurrected + sum.consumed_twice + sum.refused + sum.misuse == 0 ? 0 : 1;
 }

@@ -370,7 +370,10 @@ static void rotate(void)
     assert_true((status == STATUS_CONFLICT) == !possible);
     if (possible && done(status)) {
         memcpy(token->old_text, token->text, sizeof token->old_text);
-        token->old_until_s = service_now_s() + overlap_s;
+        token->old_until_s = service_now_s() + overlap_s; /* but not beyond the token's own end */
+        if (token->expires_s != 0 && token->expires_s < token->old_until_s) {
+            token->old_until_s = token->expires_s;
+        }
         platform_text(&view, secret, token->text);
     }
 }
