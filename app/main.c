@@ -285,6 +285,7 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 static bool turn(void)
 {
     service_clock_update();
+    service_settle();
     bool busy = link_poll();
     follow_addresses();
     if (server_is_up) {

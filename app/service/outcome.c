@@ -277,6 +277,9 @@ enum status service_begin_outcome(const struct caller *caller, const struct cons
 
 enum status service_end_outcome(uint32_t number, const struct outcome *outcome)
 {
+    if (service.is_rolled_back) {
+        return STATUS_READ_ONLY; /* numbers may have changed, and nothing can be kept */
+    }
     assert(number < SERVICE_OUTCOMES_MAX + 1 && entries[number].under_way);
     assert(outcome->content_type.size <= OUTCOME_TYPE_MAX_BYTES);
     assert(outcome->body.size <= OUTCOME_BODY_MAX_BYTES);

@@ -31,6 +31,11 @@ struct service_options {
  * `first_boot` tells that there is no root token yet: the flash was blank, or power went before one was durable. */
 enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
 
+/* To be called before a turn's requests: when the store has turned read-only, all that was never made durable is forgotten
+ * (the tables are built again from what is), so that reading and verifying go on and tell only what is durable. Refs and
+ * outcome numbers from before are void. Blocks for a replay, once; else does nothing. */
+void service_settle(void);
+
 struct service_root {
     struct uuid tenant;
     char client_id[CLIENT_ID_TEXT_BYTES + 1];

@@ -51,6 +51,17 @@ static enum status load(struct bytes value)
     return STATUS_OK;
 }
 
+void signing_reload(void)
+{
+    struct bytes value;
+    if (service_setting_get(SETTING_NAME, &value) != STATUS_OK) {
+        return;
+    }
+    bytes_wipe(ring, sizeof ring);
+    ring_count = 0;
+    (void)load(value); /* written from a ring: what could fail is memory, and then fewer keys verify */
+}
+
 static enum status save(void)
 {
     uint8_t bytes[SERVICE_SIGNING_KEYS_MAX * ENTRY_BYTES];

@@ -14,6 +14,9 @@
 /* Load the keys; make one when there is none, or when the last one is of the other algorithm. */
 enum status signing_start(bool es256) MUST_USE;
 
+/* After a roll-back: the ring as it is durable. Where none is, that of this run stays: nobody saw it outlive a reboot. */
+void signing_reload(void);
+
 /* The key that signs now and its number. */
 const struct jose_key *signing_key(uint8_t *number);
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "service/outcome.h"
+#include "service/signing.h"
 #include "service/state.h"
 
 struct service_state service;
@@ -27,14 +28,27 @@ static void derive_keys(void)
     derive(&service.keys.text, "jeton text");
 }
 
-/* All static state of this folder, as if the machine had just booted. */
-static void start_anew(const struct service_options *options)
+/* Where the tables lie, for a roll-back. */
+static struct {
+    void *memory;
+    size_t size;
+} table;
+
+static void empty_tables(void)
 {
     memset(&service, 0, sizeof service);
-    tables_init(&service.tables, options->table_memory, options->table_bytes);
+    tables_init(&service.tables, table.memory, table.size);
     settings_start();
     notes_start();
     outcomes_start();
+}
+
+/* All static state of this folder, as if the machine had just booted. */
+static void start_anew(const struct service_options *options)
+{
+    table.memory = options->table_memory;
+    table.size = options->table_bytes;
+    empty_tables();
     ids_start();
     clock_start(0);
 }
@@ -71,6 +85,24 @@ enum status service_start(const struct service_options *options, bool *first_boo
     upkeep_start();
     *first_boot = service.root_ref == 0;
     return jwt_start(options);
+}
+
+void service_settle(void)
+{
+    if (!store_must_roll_back()) {
+        return;
+    }
+    empty_tables();
+    service.is_rolled_back = true;
+    if (store_replay_durable() != STATUS_OK) {
+        log_alert("the flash cannot be read either: every request gets 503");
+        return;
+    }
+    tables_sort(&service.tables);
+    derive_keys();
+    upkeep_start();
+    signing_reload();
+    log_alert("what was not durable when the flash failed is forgotten");
 }
 
 void service_mac(const char *purpose, struct bytes text, uint8_t out[32])

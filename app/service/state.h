@@ -32,6 +32,7 @@ struct service_state {
     uint32_t root_ref;        /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
     bool memory_too_small; /* a replayed record found no room */
+    bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
 };
 extern struct service_state service;
 

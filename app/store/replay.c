@@ -363,6 +363,42 @@ static enum status replay_segment(uint32_t position, uint64_t last_sequence)
     return status;
 }
 
+/* Replay a segment up to where its valid frames end, or to frame `last_sequence`. */
+static enum status replay_again(uint32_t position, uint64_t last_sequence)
+{
+    struct segment *segment = &store_state.segments[position];
+    uint64_t start = ring_offset(position);
+    uint64_t end = start + segment->end_bytes;
+    size_t total = 0;
+    enum status status = STATUS_OK;
+    segment->full_bytes = 0;
+    for (uint64_t at = start; at < end && status == STATUS_OK && store_state.chain.sequence < last_sequence;
+         at += total)
+        status = replay_frame(at, end, segment, &total);
+    store_state.full_bytes += segment->full_bytes;
+    return status;
+}
+
+enum status replay_durable(void)
+{
+    uint64_t last_sequence = store_state.chain.durable_sequence;
+    uint32_t position = store_state.tail;
+    enum status status = STATUS_OK;
+    store_state.chain = (struct chain){.durable_sequence = last_sequence, .time_s = store_state.chain.time_s};
+    store_state.full_bytes = 0;
+    store_state.forgotten_bytes = 0;
+    device_forget_window();
+    while (status == STATUS_OK && store_state.chain.sequence < last_sequence) {
+        bool is_last = position == store_state.head;
+        status = replay_again(position, last_sequence);
+        if (status == STATUS_OK && is_last && store_state.chain.sequence < last_sequence)
+            status = STATUS_DAMAGED;
+        position = ring_next_used(position);
+    }
+    bytes_wipe(store_state.plain, sizeof(store_state.plain));
+    return status;
+}
+
 /* The next position up to the head whose number continues the ring; others between hold nothing of the log. */
 static uint32_t next_in_log(uint32_t position)
 {

@@ -103,7 +103,9 @@ struct store_state {
     uint64_t full_bytes;      /* sum over segments and the open frame */
     uint64_t forgotten_bytes; /* of these, dead, as the owner tells */
     uint64_t newest_record;
+    uint64_t newest_change; /* the newest record that is no copy of compaction's */
     uint64_t durable_record;
+    bool roll_back_failed;
     int64_t now_s;
     struct window window;
     uint8_t sealed[STORE_FRAME_MAX_BYTES];
@@ -164,6 +166,8 @@ bool ring_prepare_step(void);
 /* ---- replay.c ---- */
 
 enum status replay_log(void) MUST_USE;
+/* The durable frames again, up to chain.durable_sequence; the chain follows anew. */
+enum status replay_durable(void) MUST_USE;
 /* Decrypt a frame into store_state.plain; *records views it. `frame` holds the whole frame. */
 enum status replay_unseal(const uint8_t *frame, const struct frame_header *header,
                           struct bytes *records) MUST_USE;

@@ -159,6 +159,31 @@ uint64_t store_durable(void)
     return store_state.durable_record;
 }
 
+bool store_must_roll_back(void)
+{
+    if (store_state.phase != PHASE_READ_ONLY || store_state.newest_record == store_state.durable_record)
+        return false;
+    if (store_state.newest_change > store_state.durable_record)
+        return !store_state.roll_back_failed;
+    store_state.newest_record = store_state.durable_record;
+    return false;
+}
+
+enum status store_replay_durable(void)
+{
+    assert(store_state.phase == PHASE_READ_ONLY);
+    char sentence[STORE_SENTENCE_MAX_BYTES];
+    memcpy(sentence, store_state.sentence, sizeof(sentence));
+    enum status status = replay_durable();
+    memcpy(store_state.sentence, sentence, sizeof(sentence)); /* why it is read-only stays true */
+    if (status == STATUS_OK && store_state.chain.record_count != store_state.durable_record)
+        status = STATUS_DAMAGED;
+    store_state.roll_back_failed = status != STATUS_OK;
+    if (status == STATUS_OK)
+        store_state.newest_record = store_state.durable_record;
+    return status;
+}
+
 int64_t store_newest_time_s(void)
 {
     return store_state.chain.time_s;

@@ -15,7 +15,8 @@
  * Blocking: store_flush waits for the device, and compacts a little when free segments are few; store_step works at most
  * about `budget_us`; store_append programs a frame that has become full (about 16 KiB); the rest is RAM only.
  * Failure: STATUS_FULL (issuing only, until compaction or expiry makes room), STATUS_READ_ONLY after the device failed
- *   for good (reads go on), and at open the statuses below with a sentence for the operator. What a failed or cut
+ *   for good (reads go on, of what is durable: store_must_roll_back), and at open the statuses below with a sentence for
+ *   the operator. What a failed or cut
  *   flush was to write is not there after a reboot, or there whole, frame by frame in order.
  * Limits: record payload <= STORE_RECORD_MAX_BYTES.
  */
@@ -82,6 +83,16 @@ uint64_t store_durable(void);
 /* Seal, program and sync what was appended; nothing to do is STATUS_OK at once. After STATUS_IO or STATUS_READ_ONLY what
  * is above store_durable() will never be durable: its responses become 503. `now_s` is 0 while the clock is unknown. */
 enum status store_flush(int64_t now_s) MUST_USE;
+
+/* A store that turned read-only may hold records of the owner above store_durable(), which will never be durable. True:
+ * the owner must forget them, by emptying its tables and calling store_replay_durable(); until that succeeded
+ * store_newest() stays above store_durable(), so that nothing is answered. False: nothing to do (what compaction
+ * appended changed nothing), and store_newest() is store_durable(). */
+bool store_must_roll_back(void);
+
+/* Hand all durable records to the owner again, as at open. STATUS_IO, STATUS_DAMAGED: the flash cannot be read either; it
+ * is not tried again. */
+enum status store_replay_durable(void) MUST_USE;
 
 /* Background work when the loop has time: compaction, wear, the idle mark (a small frame that confirms the tail and
  * carries the time once the log has been quiet). Bounded by `budget_us`. True if there is more to do. */

@@ -234,9 +234,11 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
         open->full_bytes += (uint32_t)record_bytes;
         store_state.full_bytes += record_bytes;
     }
+    store_state.newest_record++;
     if (store_state.compaction.is_relocating)
         open->relocated_bytes += (uint32_t)record_bytes;
-    store_state.newest_record++;
+    else
+        store_state.newest_change = store_state.newest_record;
     store_state.stats.record_count++;
     if (segment != NULL)
         *segment = open->label;
