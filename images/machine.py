@@ -179,6 +179,7 @@ def qemu_command(settings, state, flash, port):
             "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:443",
             "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
             *disk_arguments(settings["machine"], settings["disk"], flash, settings.get("blkdebug")),
+            *settings.get("qemu", []),
             "-kernel", settings.get("image") or IMAGE, "-append", " ".join(settings["options"])]
 
 

@@ -56,7 +56,7 @@ void platform_console_write(struct bytes text);
 
 /* The value of boot option `name` (`name=value` words on the command line; fw_cfg `opt/jeton/name` wins where
  * the machine has it). An absent option gives {NULL, 0}, an empty one a non-NULL empty view. The names:
- * ip, netmask, gateway, ip6, gateway6, dns, hostname, log, disk, time, device_secret, jwt,
+ * ip, netmask, gateway, ip6, gateway6, dns, hostname, log, disk, nic, time, device_secret, jwt,
  * rate_issue, rate_tenant, rate_auth (see images/README.md). */
 struct bytes platform_option(const char *name);
 

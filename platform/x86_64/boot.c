@@ -10,6 +10,7 @@
 #include "platform/x86_64/handover.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
+#include "platform/x86_64/nic.h"
 #include "platform/x86_64/options.h"
 #include "platform/x86_64/paging.h"
 #include "platform/x86_64/traps.h"
@@ -29,6 +30,7 @@ _Noreturn void boot_main(uint32_t start_info)
     options_load_files();
     virtio_pci_probe();
     virtio_mmio_probe();
+    nic_start();
     block_probe();
     platform_power_off(app_main());
 }

@@ -5,21 +5,21 @@
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
-#include "platform/x86_64/virtio_net.h"
+#include "platform/x86_64/nic.h"
 
 #define POLL_NS 1000000ULL /* while something has no interrupt: a slow console, a device without a line */
 
 void platform_sleep_until(uint64_t deadline_ns)
 {
     bool console_done = console_drain();
-    bool nothing_waits = virtio_net_sleep_begin();
+    bool nothing_waits = nic_sleep_begin();
     uint64_t now_ns = platform_monotonic_ns();
-    if (!console_done || virtio_net_needs_polling()) {
+    if (!console_done || nic_needs_polling()) {
         deadline_ns = deadline_ns < now_ns + POLL_NS ? deadline_ns : now_ns + POLL_NS;
     }
     if (nothing_waits && deadline_ns > now_ns) {
         clock_wake_at(deadline_ns);
         cpu_halt_until_interrupt();
     }
-    virtio_net_sleep_end();
+    nic_sleep_end();
 }

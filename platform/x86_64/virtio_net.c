@@ -7,6 +7,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
+#include "platform/x86_64/nic.h"
 #include "platform/x86_64/virtio_net.h"
 
 #define FEATURE_MTU    (1ULL << 3)
@@ -21,7 +22,6 @@
 #define QUEUE_SIZE     256U
 #define HEADER_BYTES   12U
 #define BUFFER_BYTES   1536U
-#define MTU_DEFAULT    1500U
 #define MTU_MIN        68U
 #define OFFER_BATCH    32U /* receive buffers given back to the device at once */
 
@@ -52,21 +52,19 @@ static bool usable(void)
     return net != NULL && !net->broken;
 }
 
-static void read_link(void)
+static bool read_link(struct virtio_device *device)
 {
-    bool has_status = (net->features & FEATURE_STATUS) != 0;
-    info.link_up = !has_status || (virtio_config16(net, CONFIG_STATUS) & STATUS_LINK_UP) != 0;
+    bool has_status = (device->features & FEATURE_STATUS) != 0;
+    return !has_status || (virtio_config16(device, CONFIG_STATUS) & STATUS_LINK_UP) != 0;
 }
 
-static void read_config(void)
+static void read_config(const struct nic *nic)
 {
     info.present = true;
-    for (uint32_t i = 0; i < sizeof info.mac; i++) {
-        info.mac[i] = virtio_config8(net, CONFIG_MAC + i);
-    }
-    uint16_t mtu = (net->features & FEATURE_MTU) ? virtio_config16(net, CONFIG_MTU) : MTU_DEFAULT;
-    info.mtu_bytes = mtu >= MTU_MIN && mtu <= MTU_DEFAULT ? mtu : MTU_DEFAULT;
-    read_link();
+    memcpy(info.mac, nic->mac, sizeof info.mac);
+    uint16_t mtu = (net->features & FEATURE_MTU) ? virtio_config16(net, CONFIG_MTU) : NIC_MTU;
+    info.mtu_bytes = mtu >= MTU_MIN && mtu <= NIC_MTU ? mtu : NIC_MTU;
+    info.link_up = read_link(net);
 }
 
 static void offer_receive(uint16_t id)
@@ -89,15 +87,17 @@ static enum status make_queues(struct virtio_device *device)
     return receive_buffers != NULL && send_buffers != NULL ? STATUS_OK : STATUS_FULL;
 }
 
-void virtio_net_attach(struct virtio_device *device)
+static bool has_link(const struct nic *nic)
 {
-    uint64_t wanted = FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU | VIRTIO_FEATURE_EVENT_INDEX;
-    if (net != NULL || virtio_start(device, wanted) != STATUS_OK) {
-        return;
-    }
+    return read_link(nic->device);
+}
+
+static enum status start(const struct nic *nic)
+{
+    struct virtio_device *device = nic->device;
     if (make_queues(device) != STATUS_OK) {
         virtio_give_up(device, "has no usable queues");
-        return;
+        return STATUS_IO;
     }
     net = device;
     for (uint16_t id = 0; id < receive_queue.size; id++) {
@@ -107,20 +107,21 @@ void virtio_net_attach(struct virtio_device *device)
     for (uint16_t id = 0; id < send_queue.size; id++) {
         send_free[send_free_count++] = id;
     }
-    read_config();
+    read_config(nic);
     virtio_run(device);
     virtq_publish(&receive_queue);
+    return STATUS_OK;
 }
 
 /* The interrupt count stands in for a flag, so that the handler need not know us. With a shared line (MMIO) every
  * interrupt counts; reading the link once more is harmless. */
-void platform_nic_info(struct platform_nic *nic)
+static void read_info(struct platform_nic *nic)
 {
     if (usable()) {
         uint32_t count = interrupt_count(net->config_vector);
         if (count != config_interrupts_seen) {
             config_interrupts_seen = count;
-            read_link();
+            info.link_up = read_link(net);
         }
     } else {
         info = (struct platform_nic){.present = false};
@@ -145,7 +146,7 @@ static const uint8_t *take_frame(uint16_t *id, size_t *frame_size)
     return receive_buffer(*id) + HEADER_BYTES;
 }
 
-size_t platform_nic_receive(uint8_t *frame, size_t capacity)
+static size_t receive(uint8_t *frame, size_t capacity)
 {
     uint16_t id;
     size_t size = 0;
@@ -178,22 +179,10 @@ static void reclaim_sent(void)
     }
 }
 
-static size_t total_size(const struct bytes *parts, size_t count)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        total += parts[i].size;
-    }
-    return total;
-}
-
-enum status platform_nic_send(const struct bytes *parts, size_t count)
+static enum status send(const struct bytes *parts, size_t count)
 {
     if (!usable()) {
         return STATUS_IO;
-    }
-    if (count > PLATFORM_FRAME_PARTS_MAX || total_size(parts, count) > PLATFORM_FRAME_MAX_BYTES) {
-        platform_panic("platform_nic_send: the frame is too large");
     }
     reclaim_sent();
     if (send_free_count == 0) {
@@ -212,7 +201,7 @@ enum status platform_nic_send(const struct bytes *parts, size_t count)
     return STATUS_OK;
 }
 
-void platform_nic_flush(void)
+static void flush(void)
 {
     if (usable()) {
         virtq_publish(&send_queue);
@@ -220,12 +209,12 @@ void platform_nic_flush(void)
     }
 }
 
-bool virtio_net_sleep_begin(void)
+static bool sleep_begin(void)
 {
     if (!usable()) {
         return true;
     }
-    platform_nic_flush();
+    flush();
     net->transport->interrupt_acknowledge(net);
     virtq_interrupt_on(&receive_queue);
     if (send_free_count == 0) {
@@ -234,7 +223,7 @@ bool virtio_net_sleep_begin(void)
     return !virtq_has_used(&receive_queue) && !(send_free_count == 0 && virtq_has_used(&send_queue));
 }
 
-void virtio_net_sleep_end(void)
+static void sleep_end(void)
 {
     if (usable()) {
         virtq_interrupt_off(&receive_queue);
@@ -242,7 +231,23 @@ void virtio_net_sleep_end(void)
     }
 }
 
-bool virtio_net_needs_polling(void)
+static bool needs_polling(void)
 {
     return usable() && !net->has_interrupt;
+}
+
+static const struct nic_driver driver = {"virtio-net", has_link, start,       read_info, receive,
+                                         send,         flush,    sleep_begin, sleep_end, needs_polling};
+
+void virtio_net_attach(struct virtio_device *device)
+{
+    uint64_t wanted = FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU | VIRTIO_FEATURE_EVENT_INDEX;
+    if (virtio_start(device, wanted) != STATUS_OK) {
+        return;
+    }
+    struct nic nic = {.driver = &driver, .device = device, .pci = device->common != 0 ? &device->pci : NULL};
+    for (uint32_t i = 0; i < sizeof nic.mac; i++) {
+        nic.mac[i] = virtio_config8(device, CONFIG_MAC + i);
+    }
+    nic_register(&nic);
 }

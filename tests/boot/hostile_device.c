@@ -17,11 +17,12 @@
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/flash_backend.h"
+#include "platform/x86_64/intel_nic.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
+#include "platform/x86_64/nic.h"
 #include "platform/x86_64/nvme.h"
 #include "platform/x86_64/virtio.h"
-#include "platform/x86_64/virtio_net.h"
 #include "platform/x86_64/virtio_rng.h"
 
 #define QUEUES_MAX   8
@@ -243,8 +244,8 @@ static size_t use_net(void)
         platform_nic_flush();
     }
     if (chance(5) == 0) {
-        (void)virtio_net_sleep_begin();
-        virtio_net_sleep_end();
+        (void)nic_sleep_begin();
+        nic_sleep_end();
     }
     return status == STATUS_OK && size > 0;
 }
@@ -283,13 +284,23 @@ static size_t use_rng(void)
     return virtio_rng_mix(seed_bytes, 1 + chance(48), 1000000) == STATUS_OK;
 }
 
-/* No other disks, and no registers: virtio's are behind its transport. */
+/* No other disks and cards, no options, and no registers: virtio's are behind its transport. */
 void nvme_probe(void)
 {
 }
 
 void ahci_probe(void)
 {
+}
+
+void intel_nic_probe(void)
+{
+}
+
+struct bytes platform_option(const char *name)
+{
+    (void)name;
+    return (struct bytes){0};
 }
 
 uint32_t model_read(uintptr_t address)
@@ -310,6 +321,7 @@ static struct virtio_device *attach(uint32_t type)
     struct virtio_device *d = virtio_device_new();
     *d = (struct virtio_device){.transport = &transport, .name = "hostile", .type = type};
     virtio_attach(d);
+    nic_start();
     return d;
 }
 

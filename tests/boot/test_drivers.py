@@ -4,10 +4,14 @@ and the drivers as processes under AddressSanitizer against devices that lie (ho
 
 Ends with 'N passed, N failed, N skipped'. Words on the command line choose scenarios.
 """
+import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 import test_powercut
 from appliance import ROOT, Rig, Suite
@@ -15,7 +19,8 @@ import machine  # of images/, through appliance
 
 CUTS = int(os.environ.get("JETON_KILLS", "4"))
 DISKS = (("q35", "nvme"), ("q35", "ahci"), ("pc", "ahci"))
-HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk")}
+HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk"),
+           "hostile_nic": ("intel_nic", "intel_ring", "nic", "wait")}
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -133,9 +138,129 @@ def disk_errors(suite):
         unreadable(suite, model, disk)
 
 
+# ---- QEMU's monitor ----
+
+
+class Monitor:
+    """QMP of a rig that was started with its arguments."""
+
+    def __init__(self, folder):
+        self.path = os.path.join(folder, "qmp")
+        self.arguments = ["--qemu=-qmp", f"--qemu=unix:{self.path},server=on,wait=off"]
+
+    def ask(self, *commands):
+        """Run the commands, (name, arguments) each, over a connection of their own."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(10)
+            monitor.connect(self.path)
+            answers = monitor.makefile("rb")
+            answers.readline()
+            for name, arguments in (("qmp_capabilities", {}), *commands):
+                monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
+                while b"return" not in answers.readline():
+                    pass
+
+    def set_link(self, up, name="net"):
+        self.ask(("set_link", {"name": name, "up": up}))
+
+    def release(self, *commands):
+        """Once QEMU is there, started with -S: run the commands, and let the machine go."""
+        def work():
+            end = time.monotonic() + 10
+            while time.monotonic() < end:
+                try:
+                    self.ask(*commands, ("cont", {}))
+                    return
+                except OSError:
+                    time.sleep(0.01)
+        threading.Thread(target=work, daemon=True).start()
+
+
+class WatchedRig(Rig):
+    """A rig with a monitor; `words` go to QEMU."""
+
+    def __init__(self, *arguments, words=(), **more):
+        super().__init__(*arguments, **more)
+        self.monitor = Monitor(self.directory)
+        self.arguments += self.monitor.arguments + [f"--qemu={word}" for word in words]
+
+
+def wait_for(rig, text, count=1, timeout_s=10):
+    """Wait until the console has said it so often."""
+    end = time.monotonic() + timeout_s
+    while rig.console().count(text) < count and time.monotonic() < end:
+        time.sleep(0.02)
+    return rig.console().count(text) >= count
+
+
+# ---- network cards ----
+
+CARDS = ("virtio", "e1000e")
+OTHER_CARD = ["-netdev", "user,id=other", "-device", "virtio-net-pci,netdev=other,disable-legacy=on,romfile="]
+RIG_MAC = "52:54:00:12:34:56"  # QEMU's first
+
+
+def e1000e(suite):
+    """Serves HTTPS: large answers, many connections, on both machines."""
+    for model in ("q35", "pc"):
+        with Rig("qemu", model, options=("--nic", "e1000e", "--option", "rate_issue=0")) as rig:
+            client = rig.client()
+            suite.equal(f"{model}: a large answer", client.get("/openapi.json").status, 200)
+            for number in range(30):
+                reply = client.post("/tokens", {"name": "x" * 200, "permissions": ["VIEW"]}, basic=rig.basic)
+                suite.equal(f"{model}: write {number}", reply.status, 201)
+            others = [rig.client() for _ in range(20)]
+            suite.equal(f"{model}: many connections", {one.get("/health/ready").status for one in others}, {200})
+
+
+def link_flaps(suite):
+    """The link goes down and comes back: said on the console, and an open connection goes on."""
+    for card in CARDS:
+        with WatchedRig("qemu", "q35", options=("--nic", card), boot=False) as rig:
+            rig.up()
+            client = rig.client(timeout_s=30)
+            suite.equal(f"{card}: before", client.get("/health/ready").status, 200)
+            for flap in range(3):
+                rig.monitor.set_link(False)
+                suite.check(f"{card}: down, {flap}", wait_for(rig, "link is down", flap + 1), rig.console())
+                time.sleep(0.5)
+                rig.monitor.set_link(True)
+                suite.check(f"{card}: up, {flap}", wait_for(rig, "link is up", flap + 2), rig.console())
+                suite.equal(f"{card}: the same connection, {flap}", client.get("/health/ready").status, 200)
+            suite.equal(f"{card}: a new connection", rig.client().get("/health/ready").status, 200)
+
+
+def several_cards(suite):
+    """The configured card is used, else the first with link."""
+    for words in ([f"nic={RIG_MAC}"], [f"nic={RIG_MAC.upper()}"], ["nic=00:01.0"]):
+        options = ["--nic", "e1000e", "--option", words[0]]
+        with WatchedRig("qemu", "q35", options=options, words=OTHER_CARD, boot=False) as rig:
+            rig.up()
+            suite.equal(words[0], rig.client().get("/health/ready").status, 200)
+            suite.check(f"{words[0]}: said", f"of several network cards intel {RIG_MAC} is used" in rig.console(), rig.console())
+    with WatchedRig("qemu", "q35", options=("--nic", "e1000e"), words=["-S", *OTHER_CARD], boot=False) as rig:
+        rig.monitor.release(("set_link", {"name": "other", "up": False}))
+        rig.up()
+        suite.equal("the one with link", rig.client().get("/health/ready").status, 200)
+    with WatchedRig("qemu", "q35", options=("--option", "nic=00:00:00:00:00:01", "--timeout", "10"), boot=False) as rig:
+        done = rig.try_up()
+        suite.check("no such card", done.returncode != 0 and "boot option nic" in done.stdout + done.stderr, done)
+
+
+def igb(suite):
+    """I210 and relatives: only where this QEMU has one."""
+    devices = subprocess.run(["qemu-system-x86_64", "-device", "help"], capture_output=True, text=True, check=False).stdout
+    if '"igb"' not in devices:
+        print("igb: this QEMU has no such device (8.0 and later do): skipped")
+        suite.skipped += 1
+        return
+    with Rig("qemu", "q35", options=("--nic", "igb")) as rig:
+        suite.equal("igb serves", rig.client().get("/health/ready").status, 200)
+
+
 if __name__ == "__main__":
     SUITE = Suite()
-    for SCENARIO in (hostile, disks, disk_errors):
+    for SCENARIO in (hostile, disks, disk_errors, e1000e, link_flaps, several_cards, igb):
         if not sys.argv[1:] or any(word in SCENARIO.__name__ for word in sys.argv[1:]):
             SUITE.run(SCENARIO.__name__, SCENARIO)
     SUITE.finish()
