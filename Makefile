@@ -64,7 +64,7 @@ LDFLAGS_linux := -Wl,--gc-sections
 
 CFLAGS_sim  := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LDFLAGS_sim := -fsanitize=address,undefined
-LDLIBS_sim  := -lcmocka
+LDLIBS_sim  := -lcmocka -lm
 
 # The same without sanitizers, for long runs.
 CFLAGS_long := $(CFLAGS) -O2 -D_GNU_SOURCE
