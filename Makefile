@@ -90,6 +90,7 @@ SEES_app/net      := mbedtls lwip
 SEES_tests/unit   := $(LIBS)
 SEES_tests/sim    := $(LIBS)
 SEES_tests/support := $(LIBS)
+SEES_tests/bench  := ring
 SEES_tests/fuzz   := $(LIBS)
 
 # The flags of one source file: ours by its folder, a library's by the library. Our headers are found by "quoted"
@@ -231,7 +232,13 @@ build/boot/selftest.elf: $(call objects,x86_64,$(wildcard tests/boot/selftest/*.
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_x86_64) -o $@ $(filter %.o %.a,$^) $(LDLIBS_x86_64)
 
-# The client of the bench: the only program that is linked with OpenSSL.
+# Our handshakes and primitives beside OpenSSL's.
+build/bench/handshake: build/obj/linux/tests/bench/handshake.o $(filter-out %/app/main.o,$(APP_linux)) \
+    $(PLATFORM_linux) build/obj/linux/lib.a
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_linux) -o $@ $^ $(LDLIBS_linux) -lssl -lcrypto
+
+# The client of the bench.
 build/bench/tls_load: build/obj/linux/tests/bench/tls_load.o
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) -o $@ $< -lssl -lcrypto
@@ -319,7 +326,7 @@ lint: ## the tree's rules, sizes, format and analysers
 
 bench: ## print the figures, and write them to build/bench.json
 	@tests/setup bench
-	@$(MAKE) image linux $(addprefix build/bench/,store store.elf tls_load)
+	@$(MAKE) image linux $(addprefix build/bench/,store store.elf handshake tls_load)
 	@tests/bench/run
 
 clean: ## remove what was built; the state of `make run` and the tarballs' cache stay
