@@ -14,7 +14,8 @@ SOURCES_mbedtls := $(addprefix build/third_party/mbedtls/library/, aes.c aesni.c
 INCLUDES_mbedtls := -Ithird_party -Ithird_party/mbedtls -isystem build/third_party/mbedtls/include \
     -DMBEDTLS_CONFIG_FILE='"jeton_mbedtls_config.h"'
 
-FLAGS_mbedtls := -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
+# Small: what takes time runs in third_party/ring, and a handshake costs the same.
+FLAGS_mbedtls := -Os -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
 # AES-NI and carry-less multiplication; the library asks CPUID before it uses them. Every processor with the two has SSSE3
 # too, whose byte shuffle makes a third of each multiplication one instruction.
 FLAGS_build/third_party/mbedtls/library/aesni.c := -maes -mpclmul -mssse3 -O3
