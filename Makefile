@@ -51,11 +51,11 @@ WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-proto
 
 CFLAGS := -g -ffunction-sections -fdata-sections -fno-common
 
-CFLAGS_x86_64 := $(CFLAGS) -O2 -m64 -march=x86-64 -mno-red-zone -fpie -fvisibility=hidden \
+CFLAGS_x86_64 := $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -O2 -m64 -march=x86-64 -mno-red-zone -fpie -fvisibility=hidden \
     -fno-asynchronous-unwind-tables \
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix $(INCLUDES_picolibc)
 LDFLAGS_x86_64 := -nostdlib -static-pie -Wl,-z,pack-relative-relocs -Wl,-z,text -T platform/x86_64/link.ld \
-    -Wl,--gc-sections -Wl,--build-id=none \
+    -Wl,--gc-sections -Wl,--build-id=sha1 \
     -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
 LDLIBS_x86_64  := -lgcc
 
@@ -75,8 +75,7 @@ CFLAGS_fuzz := $(CFLAGS) -O1 -D_GNU_SOURCE -fno-omit-frame-pointer -fsanitize=fu
     -fno-sanitize-recover=all
 LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
 
-# A target may say more, for all of its files (CFLAGS_x86_64 += ...), for ours
-# (CFLAGS_OWN_x86_64) or for one (FLAGS_platform/x86_64/trap.c := ...).
+# A target may say more, for all of its files (CFLAGS_x86_64 += ...) or for one (FLAGS_platform/x86_64/trap.c := ...).
 -include $(patsubst %,platform/%/flags.mk,$(TARGETS))
 
 # Coverage: the same tests without sanitizers, counting the lines of app/ that they reach.
@@ -119,7 +118,7 @@ LIB_$1      := $$(call objects,$1,$$(foreach library,$$(LIBS_$1),$$(SOURCES_$$(l
 .PRECIOUS: build/obj/$1/%.o
 build/obj/$1/%.o: %.c build/obj/$1/flags | $$(FETCHED)
 	@echo "CC   $1 $$<"; mkdir -p $$(@D)
-	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(CFLAGS_OWN_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
+	@$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(call flags,$$<) -MD -MP -c $$< -o $$@
 
 build/obj/$1/third_party/%.o: build/third_party/%.c build/obj/$1/flags | $$(FETCHED)
 	@mkdir -p $$(@D)
@@ -135,7 +134,7 @@ build/obj/$1/%.o: %.S build/obj/$1/flags
 
 # Rewritten only when the flags, or the list of what is linked, change: objects and archives follow them.
 build/obj/$1/flags: FORCE
-	@$$(call rewrite,$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(CFLAGS_OWN_$1) $$(WARNINGS) $$(ALL_FLAGS))
+	@$$(call rewrite,$$(or $$(CC_$1),$$(CC)) $$(CFLAGS_$1) $$(WARNINGS) $$(ALL_FLAGS))
 build/obj/$1/members: FORCE
 	@$$(call rewrite,$$(APP_$1) $$(PLATFORM_$1) $$(LIB_$1) $$(TEST_HELPERS))
 

@@ -307,6 +307,7 @@ static bool do_upkeep(uint32_t budget_us)
 static void serve(void)
 {
     while (!platform_stop_requested()) {
+        platform_alive();
         bool busy = turn();
         bool more = do_upkeep(busy ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
         if (busy || more)
@@ -370,10 +371,20 @@ static bool boot(void)
            step_done("store", start_service(&service)) && step_done("network", start_link());
 }
 
+/* What crashes thrice in a minute may be what is written, or may damage what is written: serve what there is. */
+static void heed_crashes(void)
+{
+    struct platform_crashes crashes = platform_crashes();
+    if (crashes.storm)
+        store_forbid_writes("the machine crashed three times within a minute; it writes again after the next "
+                            "restart");
+}
+
 int app_main(void)
 {
     if (!boot())
         return EXIT_NO_START;
+    heed_crashes();
     serve();
     service_stop();
     log_info("stopped");

@@ -43,6 +43,19 @@ void platform_sleep_until(uint64_t deadline_ns);
 /* True once the operator has asked the machine to stop (SIGINT or SIGTERM on linux, power button later). */
 bool platform_stop_requested(void);
 
+/* The loop has come around once more. A machine with a hardware watchdog arms it at the first call, and is reset when
+ * no other follows in time. Cheap: call it each turn. */
+void platform_alive(void);
+
+/* ---- crashes ---- */
+
+struct platform_crashes {
+    uint32_t total; /* panics, exceptions and hangs that ended in a reset, as far as the machine can remember them */
+    bool storm;     /* three of them within a minute, and this is the boot after: serve, but write nothing */
+};
+
+struct platform_crashes platform_crashes(void);
+
 /* ---- entropy ---- */
 
 /* Fill `out` with seed material from hardware (RDSEED/RDRAND, virtio-rng, getrandom). Full entropy per byte.

@@ -2,7 +2,7 @@
  * GET /health/alive, /health/ready and /health/state, for anyone: no secrets, no counts.
  *
  * Alive: the loop answers. Ready: every verb works; else 503 and why. The states, the gravest first:
- *   read_only      the flash failed; tokens are checked, nothing is written
+ *   read_only      the flash failed, or the machine crashes again and again; tokens are checked, nothing is written
  *   clock_not_set  no time yet: nothing is issued
  *   full           no room: nothing is issued, revoking and consuming go on
  *   clock_behind   the hardware clock is older than the log: time goes on from the log's newest (ready)
@@ -31,7 +31,7 @@ static struct health look(void)
     struct store_stats store;
     store_stats(&store);
     if (store.read_only) {
-        return (struct health){"read_only", false, "The flash failed: nothing can be written."};
+        return (struct health){"read_only", false, "Nothing can be written: the console says why."};
     }
     if (!service_clock_known()) {
         return (struct health){"clock_not_set", false, "The clock is not set: nothing is issued."};

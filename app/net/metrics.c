@@ -8,6 +8,7 @@
 #include "net/link.h"
 #include "net/server.h"
 #include "net/upstream.h"
+#include "platform/platform.h"
 
 static const struct heap *watched_heap;
 
@@ -73,6 +74,8 @@ static void write_all(struct buffer *out)
     metrics_write(out, "jeton_heap_in_use_bytes", "gauge", "Of it, in use.", watched_heap->in_use_bytes);
     metrics_write(out, "jeton_heap_in_use_chunks", "gauge", "Pieces of it in use.",
                   watched_heap->in_use_count);
+    metrics_write(out, "jeton_crash_reboots_total", "counter", "Crashes and hangs that a reset ended.",
+                  platform_crashes().total);
 }
 
 void net_metrics_start(const struct heap *heap)

@@ -46,6 +46,11 @@ enum status store_give_up(const char *format, ...)
     return STATUS_READ_ONLY;
 }
 
+void store_forbid_writes(const char *sentence)
+{
+    (void)store_give_up("%s", sentence);
+}
+
 const char *store_sentence(void)
 {
     return store_state.sentence;

@@ -117,6 +117,9 @@ struct store_stats {
 };
 void store_stats(struct store_stats *stats);
 
+/* Take no more writes, for the reason that the sentence gives; for ever. */
+void store_forbid_writes(const char *sentence);
+
 /* The owner tells the size of each full record that dies (dropped, or replaced by a newer full one; in replay too, but not
  * what relocate replaces), so that live_bytes stays true. */
 void store_forget(size_t payload_bytes);

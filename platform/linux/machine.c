@@ -196,6 +196,16 @@ bool platform_stop_requested(void)
     return machine.stop_requested != 0;
 }
 
+/* Whoever started the process watches it. */
+void platform_alive(void)
+{
+}
+
+struct platform_crashes platform_crashes(void)
+{
+    return (struct platform_crashes){0};
+}
+
 /* ---- entropy ---- */
 
 enum status platform_entropy(uint8_t *out, size_t size)

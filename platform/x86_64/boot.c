@@ -7,6 +7,7 @@
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/crash.h"
 #include "platform/x86_64/handover.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
@@ -15,6 +16,7 @@
 #include "platform/x86_64/paging.h"
 #include "platform/x86_64/traps.h"
 #include "platform/x86_64/virtio.h"
+#include "platform/x86_64/watchdog.h"
 
 _Noreturn void boot_main(uint32_t start_info)
 {
@@ -28,6 +30,8 @@ _Noreturn void boot_main(uint32_t start_info)
     interrupt_init();
     clock_init();
     options_load_files();
+    watchdog_init();
+    crash_init();
     virtio_pci_probe();
     virtio_mmio_probe();
     nic_start();

@@ -9,6 +9,7 @@
 extern const uint8_t image_start[], image_end[];
 extern const uint64_t image_link_address;                     /* of image_start, as link.ld gave it */
 extern const uint64_t relocations_start[], relocations_end[]; /* RELR words */
+extern const uint8_t build_id_note[];
 extern const uint8_t text_start[], text_end[];
 extern const uint8_t rodata_start[], rodata_end[];
 extern const uint8_t data_start[], data_end[];

@@ -25,6 +25,7 @@
 #define APIC_TIMER_DIVIDE    0x3e0U
 #define APIC_SOFTWARE_ENABLE 0x100U
 #define LVT_MASKED           0x10000U
+#define LVT_NMI              0x00400U
 #define DIVIDE_BY_16         0x3U
 
 #define PIC_MASTER_DATA 0x21U
@@ -77,7 +78,7 @@ void interrupt_init(void)
     }
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, LVT_MASKED);
-    apic_write(APIC_LVT_LINT1, LVT_MASKED);
+    apic_write(APIC_LVT_LINT1, LVT_NMI); /* an operator's way to ask a hung machine for its state */
     apic_write(APIC_LVT_ERROR, LVT_MASKED);
     apic_write(APIC_SPURIOUS, APIC_SOFTWARE_ENABLE | INTERRUPT_VECTOR_SPURIOUS);
     apic_write(APIC_LVT_TIMER, INTERRUPT_VECTOR_TIMER); /* one-shot */

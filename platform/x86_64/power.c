@@ -5,6 +5,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/crash.h"
 #include "platform/x86_64/traps.h"
 
 #define DEBUG_EXIT_PORT    0xf4U
@@ -13,7 +14,7 @@
 #define KEYBOARD_PORT      0x64U
 #define KEYBOARD_RESET     0xfeU
 
-static void reset_machine(void)
+_Noreturn void power_reset(void)
 {
     port_write8(RESET_CONTROL_PORT, RESET_FULL);
     port_write8(KEYBOARD_PORT, KEYBOARD_RESET);
@@ -22,25 +23,25 @@ static void reset_machine(void)
         uint64_t base;
     } no_idt = {0, 0};
     __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* triple fault */
+    cpu_halt_forever();
 }
 
-_Noreturn void power_stop(uint8_t code)
+_Noreturn void power_halt(void)
+{
+    cpu_halt_forever();
+}
+
+void power_exit(uint8_t code)
 {
     port_write8(DEBUG_EXIT_PORT, code);
-    if (code == POWER_CODE_PANIC) {
-        reset_machine();
-    }
-    cpu_halt_forever();
 }
 
 _Noreturn void platform_power_off(int exit_code)
 {
     console_flush();
-    if (exit_code == 0) {
-        power_stop(POWER_CODE_OK);
-    }
     unsigned code = exit_code > 0 && exit_code < 32 ? (unsigned)exit_code : 31U;
-    power_stop((uint8_t)(POWER_CODE_APP + code));
+    power_exit(exit_code == 0 ? POWER_CODE_OK : (uint8_t)(POWER_CODE_APP + code));
+    power_halt();
 }
 
 _Noreturn void platform_panic(const char *sentence)
@@ -49,8 +50,7 @@ _Noreturn void platform_panic(const char *sentence)
     console_print(sentence);
     console_print("\n");
     trap_backtrace((uintptr_t)__builtin_return_address(0), *(const uint64_t *)__builtin_frame_address(0));
-    console_flush();
-    power_stop(POWER_CODE_PANIC);
+    crash_end();
 }
 
 bool platform_stop_requested(void)

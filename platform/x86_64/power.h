@@ -6,7 +6,7 @@
  *   35            panic or processor exception
  *   65 + 2n       app_main() returned n (1 to 31; larger n count as 31)
  *   0             no verdict of ours: triple fault with -no-reboot, or QEMU was told to quit
- * Without the device a normal end halts the processor for good, and a panic resets the machine.
+ * Without the device a normal end halts the processor for good, and a panic resets the machine (crash.h).
  */
 #ifndef JETON_X86_64_POWER_H
 #define JETON_X86_64_POWER_H
@@ -17,7 +17,11 @@
 #define POWER_CODE_PANIC 17U
 #define POWER_CODE_APP   32U
 
-/* Stop now with one of the codes above; prints nothing, needs nothing to work. */
-_Noreturn void power_stop(uint8_t code);
+/* Try to end the emulator with one of the codes above; returns where there is none. */
+void power_exit(uint8_t code);
+
+/* Reset the machine, or stop it for good. Print nothing, need nothing to work. */
+_Noreturn void power_reset(void);
+_Noreturn void power_halt(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/crash.h"
 #include "platform/x86_64/image.h"
 #include "platform/x86_64/memory.h"
 #include "platform/x86_64/power.h"
@@ -14,6 +15,8 @@
 #define TSS_SELECTOR         0x10U
 #define GATE_INTERRUPT       0x8e00U /* present, ring 0, interrupt gate: IF is cleared */
 #define BACKTRACE_MAX        12U
+#define BUILD_ID_AT          16U /* behind the head of the ELF note and its name, "GNU" */
+#define BUILD_ID_BYTES       20U
 #define VECTOR_NMI           2U
 #define VECTOR_DOUBLE_FAULT  8U
 #define VECTOR_PAGE_FAULT    14U
@@ -144,7 +147,11 @@ static bool in_text(uint64_t address)
 
 void trap_backtrace(uint64_t rip, uint64_t frame_pointer)
 {
-    console_print("image=");
+    console_print("build=");
+    for (size_t i = 0; i < BUILD_ID_BYTES; i++) {
+        console_print_hex(build_id_note[BUILD_ID_AT + i], 2);
+    }
+    console_print(" image=");
     console_print_hex((uintptr_t)image_start, 16);
     console_print("\nbacktrace:");
     for (size_t i = 0; i < BACKTRACE_MAX; i++) {
@@ -208,14 +215,14 @@ _Noreturn static void report(const struct trap_frame *frame, uint64_t cr2)
 {
     static bool reporting;
     if (reporting) {
-        power_stop(POWER_CODE_PANIC); /* the report itself failed */
+        power_exit(POWER_CODE_PANIC); /* the report itself failed */
+        power_reset();
     }
     reporting = true;
     print_cause(frame, cr2);
     print_registers(frame);
     trap_backtrace(frame->rip, frame->rbp);
-    console_flush();
-    power_stop(POWER_CODE_PANIC);
+    crash_end();
 }
 
 void trap_handle(const struct trap_frame *frame)

@@ -4,10 +4,8 @@
  * about 0.01 % only.
  */
 #include "platform/platform.h"
-#include "platform/x86_64/cpu.h"
+#include "platform/x86_64/cmos.h"
 
-#define CMOS_INDEX        0x70U
-#define CMOS_DATA         0x71U
 #define CMOS_SECOND       0x00U
 #define CMOS_MINUTE       0x02U
 #define CMOS_HOUR         0x04U
@@ -21,7 +19,6 @@
 #define STATUS_B_24_HOURS 0x02U
 #define STATUS_B_BINARY   0x04U
 #define HOUR_PM           0x80U
-#define NMI_DISABLE       0x80U
 #define READ_TRIES        4U
 #define UPDATE_POLLS_MAX  20000U         /* an update takes 2 ms; a port read at least 0.1 us */
 #define EARLIEST_UNIX_S   1577836800LL   /* 2020-01-01 */
@@ -38,12 +35,6 @@ static bool from_option;
 static int64_t base_unix_s; /* the wall clock at base_ns of the monotonic clock */
 static uint64_t base_ns;
 static uint64_t read_ns; /* when the CMOS clock was last looked at */
-
-static uint8_t cmos_read(uint8_t index)
-{
-    port_write8(CMOS_INDEX, (uint8_t)(NMI_DISABLE | index));
-    return port_read8(CMOS_DATA);
-}
 
 static unsigned from_bcd(unsigned value)
 {

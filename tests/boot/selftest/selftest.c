@@ -162,6 +162,18 @@ static void check_options(void)
     }
 }
 
+/* The loop comes around once and never again; after the reset that follows, say what the machine remembers. */
+static void check_hang(void)
+{
+    selftest_say("crashes");
+    selftest_say_number("total", platform_crashes().total);
+    say("\n");
+    say("hang begin\n");
+    platform_alive();
+    for (uint64_t end_ns = platform_monotonic_ns() + 60000 * NS_PER_MS; platform_monotonic_ns() < end_ns;) {
+    }
+}
+
 static void check_console(void)
 {
     static uint8_t line[64];
@@ -188,6 +200,7 @@ static const struct {
               {"flash_speed", selftest_flash_speed},
               {"nic", selftest_nic},
               {"idle", selftest_idle},
+              {"hang", check_hang},
               {"mappings", selftest_mappings},
               {"violation", selftest_violation},
               {"program_twice", selftest_program_twice},

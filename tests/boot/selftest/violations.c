@@ -298,21 +298,6 @@ static void null_member(void)
     sink = view->size;
 }
 
-static void misaligned(void)
-{
-    static uint64_t words[2];
-    const volatile uint64_t *word = (const volatile uint64_t *)((uintptr_t)words + (uintptr_t)one);
-    sink = *word;
-}
-
-static void pointer_wraps(void)
-{
-    const uint8_t *volatile start = initialised;
-    volatile size_t far = SIZE_MAX / 2 + 1;
-    const uint8_t *end = start + far;
-    sink = (uintptr_t)end;
-}
-
 static void bad_bool(void)
 {
     static volatile uint8_t byte = 7;
@@ -443,8 +428,6 @@ static const struct {
                   {"shift_too_far", shift_too_far},
                   {"index_out_of_bounds", index_out_of_bounds},
                   {"null_member", null_member},
-                  {"misaligned", misaligned},
-                  {"pointer_wraps", pointer_wraps},
                   {"bad_bool", bad_bool},
                   {"member_out_of_bounds", member_out_of_bounds},
                   {"unreachable", unreachable},
