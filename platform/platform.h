@@ -70,7 +70,7 @@ void platform_console_write(struct bytes text);
 /* The value of boot option `name` (`name=value` words on the command line; fw_cfg `opt/jeton/name` wins where
  * the machine has it). An absent option gives {NULL, 0}, an empty one a non-NULL empty view. The names:
  * ip, netmask, gateway, ip6, gateway6, dns, hostname, log, disk, nic, time, device_secret, jwt,
- * rate_issue, rate_tenant, rate_auth (see images/README.md). */
+ * rate_issue, rate_tenant, rate_auth, crash, watchdog (see images/README.md). */
 struct bytes platform_option(const char *name);
 
 /* ---- the network interface: whole Ethernet frames without FCS ---- */

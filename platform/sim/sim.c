@@ -42,7 +42,6 @@ static struct {
     int64_t wall_clock_s;      /* at wall_clock_set_ns */
     int64_t wall_clock_set_ns; /* negative after a reboot: set that long before it */
     bool stop_requested;
-    struct platform_crashes crashes;
     void (*sleep_hook)(void *context, uint64_t deadline_ns);
     void *sleep_context;
 
@@ -312,12 +311,7 @@ void platform_alive(void)
 
 struct platform_crashes platform_crashes(void)
 {
-    return sim.crashes;
-}
-
-void sim_set_crashes(struct platform_crashes crashes)
-{
-    sim.crashes = crashes;
+    return (struct platform_crashes){0};
 }
 
 /* ---- entropy ---- */

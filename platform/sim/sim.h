@@ -91,9 +91,6 @@ uint64_t sim_sleep_count(void);
 
 void sim_request_stop(void);
 
-/* What platform_crashes() says; nothing at first. */
-void sim_set_crashes(struct platform_crashes crashes);
-
 /* ---- entropy ---- */
 
 /* Same seed, same bytes (splitmix64; not a secret of any kind). */

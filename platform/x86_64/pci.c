@@ -60,6 +60,18 @@ void pci_write32(const struct pci_device *device, uint8_t offset, uint32_t value
     port_write32(PORT_DATA, value);
 }
 
+void pci_write16(const struct pci_device *device, uint8_t offset, uint16_t value)
+{
+    select(device, offset);
+    port_write16((uint16_t)(PORT_DATA + (offset & 2)), value);
+}
+
+void pci_write8(const struct pci_device *device, uint8_t offset, uint8_t value)
+{
+    select(device, offset);
+    port_write8((uint16_t)(PORT_DATA + (offset & 3)), value);
+}
+
 static void scan_bus(uint8_t bus, unsigned depth);
 
 /* Note one function. Returns false when there is none. */

@@ -32,6 +32,8 @@ void pci_each_device(void (*visit)(const struct pci_device *device));
 uint32_t pci_read32(const struct pci_device *device, uint8_t offset);
 uint8_t pci_read8(const struct pci_device *device, uint8_t offset);
 void pci_write32(const struct pci_device *device, uint8_t offset, uint32_t value);
+void pci_write16(const struct pci_device *device, uint8_t offset, uint16_t value);
+void pci_write8(const struct pci_device *device, uint8_t offset, uint8_t value);
 
 /* Let the device answer at its base addresses and start transfers; switch off its INTx line. */
 void pci_enable(const struct pci_device *device);

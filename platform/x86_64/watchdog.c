@@ -143,10 +143,10 @@ static void arm(void)
     armed = true;
     if (esb != 0) {
         uint32_t ticks = timeout_s * ESB_TICKS_S / 2;
-        pci_write32(&esb_device, ESB_CONFIG, ESB_NO_STAGE_1);
+        pci_write16(&esb_device, ESB_CONFIG, ESB_NO_STAGE_1);
         esb_write(ESB_STAGE_1, ticks);
         esb_write(ESB_STAGE_2, ticks);
-        pci_write32(&esb_device, ESB_LOCK, ESB_ENABLE);
+        pci_write8(&esb_device, ESB_LOCK, ESB_ENABLE);
     } else if (tco != 0) {
         uint32_t ticks = timeout_s * 10 / 6 / 2;
         port_write16((uint16_t)(tco + TCO_TIMER), (uint16_t)(ticks < TCO_TICKS_MAX ? ticks : TCO_TICKS_MAX));

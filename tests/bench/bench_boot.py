@@ -9,6 +9,7 @@ import time
 
 from appliance import Client, Rig
 import machine  # of images/, through appliance
+import test_crashes
 
 RUNS = 7
 IMAGE_GOAL_BYTES = 1024 * 1024
@@ -98,6 +99,24 @@ def boot_times():
         yield row(f"first boot, keys made, {name}", "s", value, "<= 0.60", value <= 0.60)
 
 
+def crash_reboot():
+    """From a crash (an NMI) to the next answer, over the screen, the reset and the firmware."""
+
+    def measure(machine_name):
+        with test_crashes.Box(machine_name, ["crash=reboot"]) as box:
+            box.ready().close()
+            times_s = []
+            for boots in range(1, 6):
+                elapsed_s, client = test_crashes.seconds_to_reboot(box, boots)
+                client.close()
+                times_s.append(elapsed_s)
+            return statistics.median(times_s)
+
+    for name in ("q35", "microvm"):
+        value = measure(name)
+        yield row(f"reboot after a crash, {name}", "s", value, "<= 1", value <= 1)
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
@@ -153,4 +172,4 @@ def build_time():
     yield row("build of the image from a clone", "s", value, "<= 180", value <= 180)
 
 
-BENCHMARKS = (image_size, smallest_memory, boot_times, idle, connection_churn, build_time)
+BENCHMARKS = (image_size, smallest_memory, boot_times, crash_reboot, idle, connection_churn, build_time)
