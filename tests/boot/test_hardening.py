@@ -53,7 +53,7 @@ def test_violation(folder, name, pattern, machine):
     check(f"{machine}: {name} is caught", found and "violating" in text, text)
     check(f"{machine}: {name} shows a backtrace", re.search(r"backtrace: [0-9a-f]{16}", text), text)
     if "exception" in pattern:
-        check(f"{machine}: {name} shows the registers", len(re.findall(r"=[0-9a-f]{16}", text)) == REGISTERS, text)
+        check(f"{machine}: {name} shows the registers", len(re.findall(r"=[0-9a-f]{16}\b", text)) == REGISTERS, text)
     print(f"{name:26} {machine:8} {'caught: ' + found.group(0) if found else 'NOT CAUGHT'}", flush=True)
 
 
