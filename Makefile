@@ -51,6 +51,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wstrict-proto
 
 CFLAGS := -g -ffunction-sections -fdata-sections -fno-common
 
+# The image's bytes are the same wherever the tree lies.
 CFLAGS_x86_64 := $(CFLAGS) -ffile-prefix-map=$(CURDIR)=. -O2 -m64 -march=x86-64 -mno-red-zone -fpie -fvisibility=hidden \
     -fno-asynchronous-unwind-tables \
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix $(INCLUDES_picolibc)
@@ -194,6 +195,17 @@ build/jeton.efi: $(EFI) platform/x86_64/efi/link.ld
 	    -o build/obj/efi/jeton.efi.elf $(EFI)
 	@objcopy -O binary build/obj/efi/jeton.efi.elf $@
 
+# The images around both. SECURE_BOOT_KEY and SECURE_BOOT_CERT (PEM) sign the UEFI program; STATE_MIB is the size of the
+# partition for the state.
+IMAGE_OPTIONS := $(if $(SECURE_BOOT_KEY),--key $(SECURE_BOOT_KEY) --cert $(SECURE_BOOT_CERT)) \
+    $(if $(STATE_MIB),--state-mib $(STATE_MIB))
+
+build/images.options: FORCE
+	@$(call rewrite,$(IMAGE_OPTIONS) $(SOURCE_DATE_EPOCH))
+build/images/SHA256SUMS: build/jeton.elf build/jeton.efi build/images.options third_party/sources.lock \
+    $(addprefix images/,build gpt.py sbom.py grub.cfg options.txt jeton.ipxe)
+	@echo "DISK build/images/"; images/build $(IMAGE_OPTIONS)
+
 build/linux/jeton: $(APP_linux) $(PLATFORM_linux) build/obj/linux/lib.a build/obj/linux/members
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) $(LDFLAGS_linux) -o $@ $(filter %.o %.a,$^) $(LDLIBS_linux)
@@ -257,6 +269,10 @@ $2/unit/%: build/obj/$1/tests/unit/%.o $(patsubst %,build/obj/$1/%.a,helpers app
 $2/sim/%: build/obj/$1/tests/sim/%.o build/obj/$1/app/main.o $(patsubst %,build/obj/$1/%.a,helpers app platform lib)
 	@echo "LINK $$@"; mkdir -p $$(@D)
 	@$$(CC) $$(LDFLAGS_$1) -o $$@ -Wl,--start-group $$^ -Wl,--end-group $$(LDLIBS_sim)
+
+# These read parts of the machine that have no hardware in them.
+$2/unit/test_gpt: build/obj/$1/platform/x86_64/gpt.o
+$2/unit/test_efi_stub: $(patsubst %,build/obj/$1/platform/x86_64/efi/%.o,memory_map options)
 endef
 $(eval $(call simulator_rules,sim,build))
 $(eval $(call simulator_rules,cover,build/cover))
@@ -271,8 +287,8 @@ build/fuzz/%: build/obj/fuzz/tests/fuzz/%.o $(patsubst %,build/obj/fuzz/%.a,help
 	@clang $(LDFLAGS_fuzz) -o $@ -Wl,--start-group $^ -Wl,--end-group $(LDLIBS_sim)
 
 # This one reads options.c of the kernel's parts, with a machine of its own.
-build/fuzz/fuzz_command_line: $(patsubst %,build/obj/fuzz/%.o,tests/fuzz/fuzz_command_line platform/x86_64/options \
-    app/base/bytes)
+build/fuzz/fuzz_command_line: $(patsubst %,build/obj/fuzz/%.o,tests/fuzz/fuzz_command_line app/base/bytes \
+    platform/x86_64/options platform/x86_64/pvh)
 	@echo "LINK $@"; mkdir -p $(@D)
 	@clang $(LDFLAGS_fuzz) -o $@ $^
 
@@ -288,20 +304,22 @@ build/long/powercut: $(call objects,long,tests/sim/powercut.c $(TEST_HELPERS)) $
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
 
-image: build/jeton.elf ## the stripped image, build/jeton.elf
+image: ## build/jeton.elf, and the images that boot by themselves in build/images/
+	@tests/setup image
+	@$(MAKE) build/jeton.elf build/images/SHA256SUMS
 
 linux: build/linux/jeton ## the same app as a Linux process, build/linux/jeton
 
 run: ## install what is missing, build, boot under QEMU, and say how to talk to it
 	@tests/setup run
-	@$(MAKE) image
+	@$(MAKE) build/jeton.elf
 	@images/run
 
 tests: $(TESTS) build/flashdump build/constant_time build/http_outcome build/boot/selftest.elf ## build the test programs only
 
 test: ## build and run everything: lint, unit, simulator and boot tests
 	@tests/setup test
-	@$(MAKE) image linux tests $(FUZZERS)
+	@$(MAKE) build/jeton.elf build/images/SHA256SUMS linux tests $(FUZZERS)
 	@tests/run
 
 powercut: ## cut the power in more than a million ways, and check every promise after each
@@ -325,7 +343,7 @@ lint: ## the tree's rules, sizes, format and analysers
 
 bench: ## print the figures, and write them to build/bench.json
 	@tests/setup bench
-	@$(MAKE) image linux $(addprefix build/bench/,store store.elf handshake tls_load)
+	@$(MAKE) build/jeton.elf build/images/SHA256SUMS linux $(addprefix build/bench/,store store.elf handshake tls_load)
 	@tests/bench/run
 
 clean: ## remove what was built; the state of `make run` and the tarballs' cache stay

@@ -1,6 +1,7 @@
 /*
- * Flash over the first disk that fits boot option `disk` and can hold the state. The disk keeps the complement of
- * every byte, so that a new disk full of zeros is a blank flash, and an erase is a hole.
+ * Flash over a disk that fits boot option `disk`: the first with a partition for Jeton's state (gpt.h), else the first
+ * without any partition table, as a whole. A disk with other people's partitions is never written to. The disk keeps
+ * the complement of every byte, so that a new disk full of zeros is a blank flash, and an erase is a hole.
  *
  * A read takes a few hundred microseconds, most of it on the way. A replay looks at one header after the other at
  * equal distances, so reads ahead are begun once two steps were equal; slot 0 serves everything else.
@@ -10,6 +11,7 @@
 #include "platform/x86_64/block.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/flash_backend.h"
+#include "platform/x86_64/gpt.h"
 
 #define BLOCK_BYTES_MAX 65536U /* one transfer */
 #define BLOCK_BYTES_MIN 4096U
@@ -25,58 +27,114 @@ struct span {
 };
 
 static struct block_device *disk;
-static uint64_t disk_bytes;
+static struct gpt_span place; /* of the flash on the disk */
 static uint32_t grain_bytes;
 static uint32_t block_bytes;
 static struct span ahead[BLOCK_SLOTS]; /* what each slot has read or reads ahead */
 static struct span last_read;
 static uint64_t last_step;
 
-/* Blocks as large as one transfer, smaller where a disk has too few of them. */
-static uint32_t block_bytes_of(const struct block_geometry *geometry)
+/* Blocks as large as one transfer, smaller where there would be too few of them. */
+static uint32_t block_bytes_of(uint64_t size_bytes)
 {
     uint32_t bytes = BLOCK_BYTES_MAX;
-    while (bytes > BLOCK_BYTES_MIN && geometry->size_bytes / bytes < BLOCKS_MIN) {
+    while (bytes > BLOCK_BYTES_MIN && size_bytes / bytes < BLOCKS_MIN) {
         bytes /= 2;
     }
     return bytes;
 }
 
-static bool can_hold_state(const struct block_device *device)
+static void complain(const struct block_device *device, const char *sentence)
 {
-    bool small = device->geometry.size_bytes / block_bytes_of(&device->geometry) < BLOCKS_MIN;
-    if (!device->broken && (device->geometry.read_only || small)) {
-        console_print(device->geometry.read_only
-                          ? "the disk is read-only; it cannot hold the state\n"
-                          : "the disk is smaller than 64 KiB; it cannot hold the state\n");
-    }
-    return !device->broken && !device->geometry.read_only && !small;
+    console_print(device->driver->name);
+    console_print(sentence);
 }
 
-static struct block_device *find_disk(struct bytes option)
+static bool can_hold_state(const struct block_device *device, const struct gpt_span *span)
 {
+    bool small = span->size_bytes / block_bytes_of(span->size_bytes) < BLOCKS_MIN;
+    if (device->geometry.read_only || small) {
+        complain(device, device->geometry.read_only ? " is read-only; it cannot hold the state\n"
+                                                    : " has less than 64 KiB; it cannot hold the state\n");
+    }
+    return !device->geometry.read_only && !small;
+}
+
+static enum status read_sectors(const struct gpt_disk *from, uint64_t offset, void *out, size_t size)
+{
+    enum status status = block_run(from->context, BLOCK_READ, offset, size);
+    if (status == STATUS_OK) {
+        memcpy(out, block_buffer(SLOT_DIRECT), size);
+    }
+    return status;
+}
+
+/* The partition for the state, or STATUS_NOT_FOUND where the disk has no table; others with a sentence. */
+static enum status find_partition(struct block_device *device, struct gpt_span *span)
+{
+    struct gpt_disk from = {.read = read_sectors,
+                            .context = device,
+                            .size_bytes = device->geometry.size_bytes,
+                            .sector_bytes = device->geometry.grain_bytes};
+    enum status status = gpt_find(&from, gpt_type_state, span);
+    switch (status) {
+    case STATUS_OK:
+    case STATUS_NOT_FOUND:
+        break;
+    case STATUS_FOREIGN:
+        complain(device, " has partitions, none for Jeton's state; it is left alone\n");
+        break;
+    case STATUS_CONFLICT:
+        complain(device,
+                 " has several partitions for Jeton's state, or one that overlaps; it is left alone\n");
+        break;
+    case STATUS_DAMAGED:
+        complain(device, " has a damaged partition table; it is left alone\n");
+        break;
+    default:
+        complain(device, " cannot be read; it is left alone\n");
+        break;
+    }
+    return status;
+}
+
+static bool fits_option(const struct block_device *device, struct bytes option)
+{
+    const char *name = device->driver->option;
+    return option.size == 0 || (option.size == strlen(name) && memcmp(option.data, name, option.size) == 0);
+}
+
+/* Choose `disk` and `place`. */
+static enum status find_place(struct bytes option)
+{
+    struct block_device *whole = NULL;
     for (size_t i = 0; i < block_count(); i++) {
         struct block_device *device = block_get(i);
-        const char *name = device->driver->option;
-        bool wanted =
-            option.size == 0 || (option.size == strlen(name) && memcmp(option.data, name, option.size) == 0);
-        if (wanted && can_hold_state(device)) {
-            return device;
+        enum status status =
+            !device->broken && fits_option(device, option) ? find_partition(device, &place) : STATUS_CONFLICT;
+        if (status == STATUS_OK && can_hold_state(device, &place)) {
+            disk = device;
+            return STATUS_OK;
+        }
+        struct gpt_span all = {0, device->geometry.size_bytes};
+        if (status == STATUS_NOT_FOUND && whole == NULL && can_hold_state(device, &all)) {
+            whole = device;
         }
     }
-    return NULL;
+    disk = whole;
+    place = (struct gpt_span){0, whole != NULL ? whole->geometry.size_bytes : 0};
+    return whole != NULL ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 static enum status disk_open(struct bytes option, struct flash_geometry *geometry)
 {
-    disk = find_disk(option);
-    if (disk == NULL) {
-        return STATUS_NOT_FOUND;
+    enum status status = find_place(option);
+    if (status != STATUS_OK) {
+        return status;
     }
-    disk_bytes = disk->geometry.size_bytes;
     grain_bytes = disk->geometry.grain_bytes;
-    block_bytes = block_bytes_of(&disk->geometry);
-    uint64_t count = disk_bytes / block_bytes;
+    block_bytes = block_bytes_of(place.size_bytes);
+    uint64_t count = place.size_bytes / block_bytes;
     *geometry = (struct flash_geometry){.block_bytes = block_bytes,
                                         .block_count = (uint32_t)(count < BLOCKS_MAX ? count : BLOCKS_MAX),
                                         .program_bytes = grain_bytes,
@@ -99,12 +157,12 @@ static void copy_complement(uint8_t *out, const uint8_t *in, size_t size)
     }
 }
 
-/* Run one request in the direct slot; an error is given a second chance. */
+/* Run one request in the direct slot, at an offset in the flash; an error is given a second chance. */
 static enum status run(enum block_operation operation, uint64_t offset, size_t size)
 {
     enum status status = STATUS_IO;
     for (uint32_t i = 0; i < TRIES && status != STATUS_OK; i++) {
-        status = block_run(disk, operation, offset, size);
+        status = block_run(disk, operation, place.offset_bytes + offset, size);
     }
     return status;
 }
@@ -162,12 +220,13 @@ static void read_ahead(struct span from)
     for (uint32_t i = 1; steady && i < disk->geometry.depth; i++) {
         struct span next = {from.offset + i * step, from.size};
         uint32_t slot = slot_idle();
-        if (slot == SLOT_DIRECT || next.offset >= disk_bytes || next.size > disk_bytes - next.offset) {
+        if (slot == SLOT_DIRECT || next.offset >= place.size_bytes ||
+            next.size > place.size_bytes - next.offset) {
             break;
         }
         if (slot_of(next) == SLOT_DIRECT) {
             ahead[slot] = next;
-            block_begin(disk, slot, BLOCK_READ, next.offset, next.size);
+            block_begin(disk, slot, BLOCK_READ, place.offset_bytes + next.offset, next.size);
         }
     }
 }
@@ -177,7 +236,7 @@ static enum status read_span(struct span wanted, uint32_t *slot)
 {
     *slot = slot_of(wanted);
     if (*slot == SLOT_DIRECT) {
-        block_begin(disk, SLOT_DIRECT, BLOCK_READ, wanted.offset, wanted.size);
+        block_begin(disk, SLOT_DIRECT, BLOCK_READ, place.offset_bytes + wanted.offset, wanted.size);
     }
     read_ahead(wanted);
     enum status status = block_finish(disk, *slot);

@@ -19,7 +19,7 @@ import machine  # of images/, through appliance
 
 CUTS = int(os.environ.get("JETON_KILLS", "4"))
 DISKS = (("q35", "nvme"), ("q35", "ahci"), ("pc", "ahci"))
-HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk"),
+HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk", "gpt"),
            "hostile_nic": ("intel_nic", "intel_ring", "nic", "wait")}
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 

@@ -309,7 +309,7 @@ def test_hostile_devices(folder, machine):
     program = os.path.join(folder, "hostile_device")
     drivers = [os.path.join(ROOT, f"platform/x86_64/{name}.c")
                for name in ("virtio", "virtio_net", "nic", "virtio_blk", "virtio_rng", "block", "wait",
-                            "flash_disk")]
+                            "flash_disk", "gpt")]
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-iquote", ROOT,
                     "-include", os.path.join(ROOT, "tests/boot/hostile_cpu.h"), "-fsanitize=address,undefined",
                     "-fno-sanitize-recover=all", "-o", program, os.path.join(ROOT, "tests/boot/hostile_device.c"), *drivers], check=True)

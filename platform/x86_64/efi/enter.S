@@ -1,14 +1,8 @@
 /*
  * From the firmware's long mode to the state that a PVH entry expects: 32-bit, flat segments, paging off, EBX = start
- * information. On the way the image is copied to its place, which may be where the firmware's page tables were.
- *
- * Called with RDI = struct stub_plan; it, this code and both ends of the copy lie below 4 GiB. Position-independent.
+ * information. Called with EDI = entry, ESI = start information; both, and this code, lie below 4 GiB. It is copied to
+ * where code may run, and is position-independent.
  */
-#define PLAN_STAGED 0
-#define PLAN_TARGET 4
-#define PLAN_SIZE 8
-#define PLAN_ENTRY 12
-#define PLAN_START_INFO 16
 #define CODE_32 8
 #define DATA_32 16
 #define MSR_EFER 0xc0000080
@@ -21,11 +15,9 @@
     .globl stub_enter_code, stub_enter_code_size
 stub_enter_code:
     cli
-    cld
     leaq gdt(%rip), %rax
     movq %rax, gdt_pointer + 2(%rip)
     lgdt gdt_pointer(%rip)
-    movl %edi, %ebp
     leaq without_paging(%rip), %rax
     pushq $CODE_32
     pushq %rax
@@ -50,13 +42,8 @@ without_paging:
     movl %eax, %cr0
     xorl %eax, %eax
     movl %eax, %cr4
-    movl PLAN_STAGED(%ebp), %esi
-    movl PLAN_TARGET(%ebp), %edi
-    movl PLAN_SIZE(%ebp), %ecx
-    shrl $2, %ecx
-    rep movsl
-    movl PLAN_START_INFO(%ebp), %ebx
-    jmp *PLAN_ENTRY(%ebp)
+    movl %esi, %ebx
+    jmp *%edi
 
     .balign 8
 gdt:

@@ -59,23 +59,12 @@ static bool measure(struct stub_image *image, const struct elf_segment *segments
             end = segment_end > end ? segment_end : end;
         }
     }
-    image->target = start & ~(EFI_PAGE_BYTES - 1);
-    image->size_bytes = (end - image->target + EFI_PAGE_BYTES - 1) & ~(EFI_PAGE_BYTES - 1);
+    image->linked = start & ~(EFI_PAGE_BYTES - 1);
+    image->size_bytes = (end - image->linked + EFI_PAGE_BYTES - 1) & ~(EFI_PAGE_BYTES - 1);
     return image->entry != 0 && start < end && image->size_bytes <= IMAGE_BYTES_MAX;
 }
 
-/* The staged copy must not lie where it is to be copied to. */
-static efi_status take_stage(struct stub *stub)
-{
-    struct stub_image *image = &stub->image;
-    image->staged = LOW_LIMIT;
-    efi_status status = stub->system->boot_services->allocate_pages(
-        EFI_ALLOCATE_MAX_ADDRESS, EFI_LOADER_DATA, image->size_bytes / EFI_PAGE_BYTES, &image->staged);
-    bool apart = image->staged >= image->target + image->size_bytes;
-    return status == EFI_SUCCESS && !apart ? EFI_LOAD_ERROR : status;
-}
-
-efi_status stub_stage_image(struct stub *stub)
+efi_status stub_lay_out_image(struct stub *stub)
 {
     const struct elf_header *header = (const struct elf_header *)(const void *)stub_payload;
     const struct elf_segment *segments =
@@ -84,16 +73,19 @@ efi_status stub_stage_image(struct stub *stub)
         !measure(&stub->image, segments, header->segment_count)) {
         return stub_fail(stub, "the image inside is not whole", EFI_LOAD_ERROR);
     }
-    efi_status status = take_stage(stub);
+    stub->image.place = LOW_LIMIT;
+    efi_status status = stub->system->boot_services->allocate_pages(EFI_ALLOCATE_MAX_ADDRESS, EFI_LOADER_DATA,
+                                                                    stub->image.size_bytes / EFI_PAGE_BYTES,
+                                                                    &stub->image.place);
     if (status != EFI_SUCCESS) {
         return stub_fail(stub, "no memory for the image below 4 GiB", status);
     }
-    uint8_t *stage = (uint8_t *)(uintptr_t)stub->image.staged;
-    memset(stage, 0, stub->image.size_bytes);
+    uint8_t *place = (uint8_t *)(uintptr_t)stub->image.place;
+    memset(place, 0, stub->image.size_bytes);
     for (size_t i = 0; i < header->segment_count; i++) {
         const struct elf_segment *s = &segments[i];
         if (s->type == SEGMENT_LOAD) {
-            memcpy(stage + (s->physical_address - stub->image.target), stub_payload + s->offset,
+            memcpy(place + (s->physical_address - stub->image.linked), stub_payload + s->offset,
                    s->file_size);
         }
     }

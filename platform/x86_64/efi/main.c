@@ -1,7 +1,7 @@
 /*
  * The UEFI entry: jeton.efi is a PE image that contains the ELF of the image proper. This part takes what the firmware
- * knows (command line, memory map, ACPI, framebuffer), ends the firmware's services, puts the ELF where it is linked to,
- * and enters it as a PVH loader does.
+ * knows (command line, memory map, ACPI, framebuffer), lays the ELF out below 4 GiB, ends the firmware's services, and
+ * enters the ELF as a PVH loader does.
  */
 #include <string.h>
 
@@ -111,28 +111,11 @@ static void fill_facts(const struct stub *stub)
                                            .memory_map = (uintptr_t)facts->memory};
 }
 
-/* Boot services are over: there is no way back, and nobody to tell. */
-static _Noreturn void stop_for_good(void)
+/* Boot services are over: there is no way back. */
+static void enter(const struct stub *stub)
 {
-    for (;;) {
-        __asm__ volatile("cli; hlt");
-    }
-}
-
-static _Noreturn void enter(const struct stub *stub)
-{
-    struct stub_plan *plan = (struct stub_plan *)(uintptr_t)(stub->code + STUB_CODE_BYTES / 2);
-    *plan = (struct stub_plan){.staged = (uint32_t)stub->image.staged,
-                               .target = (uint32_t)stub->image.target,
-                               .size_bytes = (uint32_t)stub->image.size_bytes,
-                               .entry = stub->image.entry,
-                               .start_info = (uint32_t)(uintptr_t)&stub->facts->start};
-    if (stub_is_ram(stub->facts->memory, stub->facts->start.memory_map_count, stub->image.target,
-                    stub->image.size_bytes)) {
-        void (*go)(const struct stub_plan *) = (void (*)(const struct stub_plan *))(uintptr_t)stub->code;
-        go(plan);
-    }
-    stop_for_good();
+    uint64_t entry = stub->image.entry - stub->image.linked + stub->image.place;
+    ((stub_enter)(uintptr_t)stub->code)((uint32_t)entry, (uint32_t)(uintptr_t)&stub->facts->start);
 }
 
 efi_status EFI_CALL efi_main(efi_handle self, struct efi_system_table *system)
@@ -143,7 +126,7 @@ efi_status EFI_CALL efi_main(efi_handle self, struct efi_system_table *system)
     if (status == EFI_SUCCESS) {
         fill_facts(&stub);
         memcpy((void *)(uintptr_t)stub.code, stub_enter_code, stub_enter_code_size);
-        status = stub_stage_image(&stub);
+        status = stub_lay_out_image(&stub);
     }
     if (status == EFI_SUCCESS) {
         status = stub_take_options(&stub);

@@ -78,17 +78,6 @@ size_t stub_convert_map(struct pvh_memory_entry *out, size_t out_count, const ui
     return join_neighbours(out, count);
 }
 
-bool stub_is_ram(const struct pvh_memory_entry *map, size_t count, uint64_t start, uint64_t size_bytes)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (map[i].type == PVH_TYPE_RAM && start >= map[i].start && start - map[i].start <= map[i].size &&
-            size_bytes <= map[i].size - (start - map[i].start)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* The map as it is now. The last one is the one that counts: its key is what the exit asks for. */
 static efi_status take_map(const struct stub *stub, size_t *key)
 {
@@ -110,11 +99,6 @@ efi_status stub_exit_boot_services(struct stub *stub)
 {
     size_t key = 0;
     efi_status status = take_map(stub, &key);
-    if (status == EFI_SUCCESS && !stub_is_ram(stub->facts->memory, stub->facts->start.memory_map_count,
-                                              stub->image.target, stub->image.size_bytes)) {
-        return stub_fail(stub, "the memory from 1 MiB on, where the image belongs, is not free",
-                         EFI_LOAD_ERROR);
-    }
     for (unsigned i = 0; status == EFI_SUCCESS && i < EXIT_TRIES; i++) {
         status = stub->system->boot_services->exit_boot_services(stub->self, key);
         if (status != EFI_INVALID_PARAMETER) {

@@ -2,8 +2,8 @@
  * The UEFI entry: the steps of efi_main(), each in a file of its own. All of it runs once, on the firmware's stack and page
  * tables, before the image proper.
  *
- * Memory: the handed-over facts lie in one block below 4 GiB that the memory map calls reserved, so that neither the copy
- * of the image nor the first use of memory can touch them.
+ * Memory: the handed-over facts lie in one block below 4 GiB that the memory map calls reserved, so that the
+ * first use of memory cannot touch them.
  * Failure: a status of UEFI after a sentence on the firmware's console; the firmware then goes on with its next choice.
  */
 #ifndef JETON_X86_64_EFI_STUB_H
@@ -29,17 +29,12 @@ struct stub_facts {
     struct efi_memory_descriptor firmware_map[STUB_FIRMWARE_ENTRIES];
 };
 
-/* The image as it is to stand in memory. */
+/* The image in memory, at any page below 4 GiB. */
 struct stub_image {
-    uint64_t staged; /* where it stands until boot services are over, below 4 GiB */
-    uint64_t target; /* where it is linked to */
+    uint64_t place;
     uint64_t size_bytes;
-    uint32_t entry; /* of PVH */
-};
-
-/* What enter.S is told; it knows the offsets. */
-struct stub_plan {
-    uint32_t staged, target, size_bytes, entry, start_info;
+    uint64_t linked; /* the address that link.ld gave its start */
+    uint32_t entry;  /* of PVH, as linked */
 };
 
 struct stub {
@@ -53,8 +48,8 @@ struct stub {
 /* main.c: a line on the firmware's console, then the status back. */
 efi_status stub_fail(const struct stub *stub, const char *sentence, efi_status status);
 
-/* image.c: lay the image that this program contains out at image.staged. */
-efi_status stub_stage_image(struct stub *stub) MUST_USE;
+/* image.c: lay the image that this program contains out at image.place. */
+efi_status stub_lay_out_image(struct stub *stub) MUST_USE;
 
 /* options.c: the command line from the load options, the text from the file. */
 efi_status stub_take_options(struct stub *stub) MUST_USE;
@@ -64,10 +59,9 @@ size_t stub_text_of_load_options(char *out, size_t out_size, const void *options
 efi_status stub_exit_boot_services(struct stub *stub) MUST_USE;
 size_t stub_convert_map(struct pvh_memory_entry *out, size_t out_count, const uint8_t *map, size_t size_bytes,
                         size_t descriptor_bytes);
-bool stub_is_ram(const struct pvh_memory_entry *map, size_t count, uint64_t start, uint64_t size_bytes);
 
-/* enter.S: position-independent code; called with a plan below 4 GiB, from
- * below 4 GiB, it copies the image to its place in 32-bit mode without paging and jumps to its entry. */
+/* enter.S: position-independent code that is called below 4 GiB and goes to `entry` as a PVH loader does. */
+typedef void (*stub_enter)(uint32_t entry, uint32_t start_info);
 extern const uint8_t stub_enter_code[];
 extern const uint32_t stub_enter_code_size;
 
