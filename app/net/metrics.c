@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "api/metrics.h"
 #include "net/link.h"
+#include "net/segments.h"
 #include "net/server.h"
 #include "net/upstream.h"
 #include "platform/platform.h"
@@ -44,6 +45,20 @@ static void write_link(struct buffer *out)
     metrics_write(out, "jeton_frames_sent_total", "counter", "Ethernet frames sent.", stats.sent_count);
     metrics_write(out, "jeton_frames_dropped_total", "counter", "Ethernet frames without room.",
                   stats.dropped_count);
+    metrics_write(out, "jeton_frames_refused_total", "counter", "Ethernet frames that are not for us.",
+                  stats.refused_count);
+}
+
+static void write_segments(struct buffer *out)
+{
+    struct segment_stats stats;
+    segments_stats(&stats);
+    metrics_write(out, "jeton_tcp_syns_answered_total", "counter", "SYNs answered by a cookie.",
+                  stats.cookies_count);
+    metrics_write(out, "jeton_tcp_challenges_total", "counter", "Segments that may be forged, challenged.",
+                  stats.challenges_count);
+    metrics_write(out, "jeton_tcp_resets_sent_total", "counter", "Segments of no connection, refused.",
+                  stats.resets_count);
 }
 
 static void write_upstream(struct buffer *out)
@@ -68,6 +83,7 @@ static void write_all(struct buffer *out)
 {
     write_server(out);
     write_link(out);
+    write_segments(out);
     write_upstream(out);
     metrics_write(out, "jeton_heap_bytes", "gauge", "Heap of connections, TLS and TCP.",
                   watched_heap->region_bytes);
