@@ -21,5 +21,7 @@ FLAGS_mbedtls := -Os -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
 # aes.c is told the same: it aligns the keys that aesni.c then takes as aligned.
 FLAGS_build/third_party/mbedtls/library/aes.c := -maes -mpclmul
 FLAGS_build/third_party/mbedtls/library/aesni.c := -maes -mpclmul -mssse3 -O3
+# The same macros must hold where the round keys get their place: only then are they aligned for the intrinsics.
+FLAGS_build/third_party/mbedtls/library/aes.c := -maes -mpclmul
 
 FLAGS_build/third_party/mbedtls/library/ssl_tls13_keys.c := -include third_party/mbedtls/tls13_keys_fix.h
