@@ -181,18 +181,20 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define RESPONSE_HEAD_MAX_BYTES 4096
 #define OUTBOX_CHUNK_BYTES      4096
 /* One request as it comes: a head, a body in chunks of one byte (6 bytes each), extensions, trailers. */
-#define INTAKE_FIRST_BYTES     4096
-#define INTAKE_MAX_BYTES       (128 * 1024)
-#define CONN_HANDSHAKE_MS      10000
-#define CONN_REQUEST_MS        15000
-#define CONN_IDLE_MS           60000
-#define CONN_WRITE_MS          30000
-#define CONN_WRITE_STEP_BYTES  32768 /* taken by the peer within CONN_WRITE_MS */
-#define CONN_LINGER_MS         3000
-#define CONN_LINGERS_MAX       10    /* times CONN_LINGER_MS, while our last bytes are not taken */
-#define CONN_REQUESTS_PER_STEP 32    /* of one client, before others have their turn */
-#define CONN_OUT_HIGH_BYTES    16384 /* no further request is answered while that much waits */
-#define CONN_SEGMENTS_MAX      64    /* received and not read yet; more are left to TCP */
+#define INTAKE_FIRST_BYTES    4096
+#define INTAKE_MAX_BYTES      (128 * 1024)
+#define CONN_HANDSHAKE_MS     10000
+#define CONN_REQUEST_MS       15000
+#define CONN_IDLE_MS          60000
+#define CONN_WRITE_MS         30000
+#define CONN_WRITE_STEP_BYTES 32768 /* taken by the peer within CONN_WRITE_MS */
+#define CONN_LINGER_MS        3000
+#define CONN_LINGERS_MAX      10 /* times CONN_LINGER_MS, while our last bytes are not taken */
+#define CONN_REQUESTS_PER_STEP                                                                               \
+    8                          /* of one client, before others have their turn: about one record of answers */
+#define CONN_READS_PER_STEP 16 /* the same for records, however little is in each */
+#define CONN_OUT_HIGH_BYTES 16384 /* no further request is answered while that much waits */
+#define CONN_SEGMENTS_MAX   64    /* received and not read yet; more are left to TCP */
 /* What a connection takes of the heap: its TLS session, its TCP state, some of its buffers. */
 #define SERVER_CONNECTION_BYTES      (32 * 1024)
 #define SERVER_CONNECTIONS_MIN       8
@@ -202,13 +204,15 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
 #define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
 #define SERVER_BACKLOG               255 /* lwIP counts in 8 bits; half-open ones take no place (net/syn.h) */
-#define SERVER_HANDSHAKES_PER_TURN   2   /* each is milliseconds; others' requests go first */
-#define UPSTREAM_EXCHANGES_MAX       32 /* with upstreams at a time; each takes about 64 KiB, and 45 KiB for TLS */
-#define UPSTREAM_CONNECT_MS          3000  /* name and TCP */
-#define UPSTREAM_TOTAL_MS            10000 /* from the first step to the last byte of the answer */
-#define UPSTREAM_KEPT_MAX            8     /* connections between exchanges */
-#define UPSTREAM_KEPT_MS             3000 /* less than servers keep theirs: a request must not cross their end */
-#define UPSTREAM_READ_BYTES          2048
+#define SERVER_HANDSHAKES_PER_TURN   16  /* steps of them, one client address after the other ... */
+#define SERVER_HANDSHAKES_TURN_US                                                                            \
+    100 /* ... and none is begun later than that into a turn: others' requests go first */
+#define UPSTREAM_EXCHANGES_MAX 32 /* with upstreams at a time; each takes about 64 KiB, and 45 KiB for TLS */
+#define UPSTREAM_CONNECT_MS    3000  /* name and TCP */
+#define UPSTREAM_TOTAL_MS      10000 /* from the first step to the last byte of the answer */
+#define UPSTREAM_KEPT_MAX      8     /* connections between exchanges */
+#define UPSTREAM_KEPT_MS       3000  /* less than servers keep theirs: a request must not cross their end */
+#define UPSTREAM_READ_BYTES    2048
 static_assert(UPSTREAM_TOTAL_MS < CONN_REQUEST_MS, "who waits for an upstream is not taken for slow");
 static_assert(INTAKE_MAX_BYTES >= HTTP_HEAD_MAX_BYTES + 6 * HTTP_BODY_MAX_BYTES +
                                       HTTP_CHUNK_EXTENSION_MAX_BYTES + HTTP_TRAILER_MAX_BYTES,

@@ -145,6 +145,7 @@ static bool read_more(struct conn *conn, uint64_t now_ms)
         conn->state = CONN_CLOSING;
         return false;
     }
+    conn->shared->read_count++;
     enum tls_result result = tls_read(conn->tls, room, room_bytes, &size);
     if (result == TLS_OK) {
         intake_added(conn->intake, size);
@@ -175,10 +176,11 @@ static bool take_request(struct conn *conn, uint64_t now_ms)
     }
 }
 
-/* At most CONN_REQUESTS_PER_STEP requests, and no more than the peer takes the answers of. */
+/* At most CONN_REQUESTS_PER_STEP requests and CONN_READS_PER_STEP reads, and no more than the peer takes the answers of. */
 static void read_requests(struct conn *conn, uint64_t now_ms)
 {
     uint64_t before = conn->shared->request_count;
+    uint64_t reads_before = conn->shared->read_count;
     if (conn->intake == NULL)
         conn->intake = intake_open(conn->shared->heap);
     if (conn->intake == NULL) {
@@ -188,7 +190,8 @@ static void read_requests(struct conn *conn, uint64_t now_ms)
     bool going_on = true;
     while (going_on && conn->state == CONN_READING) {
         conn->more = conn->out.size_bytes >= CONN_OUT_HIGH_BYTES ||
-                     conn->shared->request_count - before >= CONN_REQUESTS_PER_STEP;
+                     conn->shared->request_count - before >= CONN_REQUESTS_PER_STEP ||
+                     conn->shared->read_count - reads_before >= CONN_READS_PER_STEP;
         going_on = !conn->more && take_request(conn, now_ms);
     }
     if (conn->intake != NULL && intake_pending(conn->intake) == 0)

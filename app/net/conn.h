@@ -54,6 +54,7 @@ struct conn_shared {
     uint64_t resumed_count;
     uint64_t handshake_failed_count;
     uint64_t request_count;
+    uint64_t read_count; /* of TLS sessions, at most one record each */
 };
 
 struct held_answer;

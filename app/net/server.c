@@ -25,6 +25,8 @@ struct client {
     struct list_node bucket;
     struct net_address address; /* of IPv6 the /64: one host has all of it */
     uint32_t connection_count;
+    struct list handshakes; /* of its connections, those that can go on with theirs */
+    struct list_node turn;  /* in the list of clients that have some */
 };
 
 struct slot {
@@ -42,7 +44,7 @@ static struct heap *heap;
 static struct conn_shared shared;
 static struct server_stats counts;
 static struct list ready;      /* established ones */
-static struct list handshakes; /* ready too, but slow work */
+static struct list handshakes; /* clients whose handshakes are ready too, which are slow work */
 static struct list timers[CONN_TIMER_COUNT];
 static struct list waiting;
 static struct list buckets[SERVER_ADDRESS_BUCKETS];
@@ -57,8 +59,16 @@ static uint64_t now_ms(void)
 
 static void make_ready(struct slot *slot)
 {
-    if (!list_has(&slot->ready))
-        list_append(slot->conn.state == CONN_HANDSHAKE ? &handshakes : &ready, &slot->ready);
+    struct client *client = slot->client;
+    if (list_has(&slot->ready))
+        return;
+    if (slot->conn.state != CONN_HANDSHAKE) {
+        list_append(&ready, &slot->ready);
+        return;
+    }
+    list_append(&client->handshakes, &slot->ready);
+    if (!list_has(&client->turn))
+        list_append(&handshakes, &client->turn);
 }
 
 static void on_event(struct socket *socket, enum socket_event event)
@@ -84,6 +94,7 @@ static struct client *client_of(const struct net_address *address)
     struct client *client = heap_take_zeroed(heap, 1, sizeof *client);
     if (client != NULL) {
         client->address = *address;
+        list_init(&client->handshakes);
         list_append(bucket, &client->bucket);
     }
     return client;
@@ -94,6 +105,7 @@ static void forget_if_unused(struct client *client)
     if (client->connection_count > 0)
         return;
     list_remove(&client->bucket);
+    list_remove(&client->turn);
     heap_give(heap, client);
 }
 
@@ -275,20 +287,49 @@ static void step(struct slot *slot)
     settle(slot, start_ms, timer);
 }
 
-/* Step what is in the list now, at most `bound` of them; what becomes ready meanwhile is for the next turn. */
-static bool step_list(struct list *list, uint32_t bound)
+/* Step what is ready now; what becomes ready meanwhile is for the next turn. */
+static bool step_ready(void)
 {
     struct list_node last = {0};
     bool worked = false;
-    list_append(list, &last);
-    for (uint32_t i = 0; i < bound && list_first(list) != &last; i++) {
-        struct list_node *node = list_first(list);
+    list_append(&ready, &last);
+    while (list_first(&ready) != &last) {
+        struct list_node *node = list_first(&ready);
         list_remove(node);
         step(LIST_OWNER(node, struct slot, ready));
         worked = true;
     }
     list_remove(&last);
     return worked;
+}
+
+/* One step of one handshake of the client whose turn it is: who has a thousand waits for itself. False: there is none. */
+static bool step_handshake(void)
+{
+    struct list_node *turn = list_first(&handshakes);
+    if (turn == NULL)
+        return false;
+    struct client *client = LIST_OWNER(turn, struct client, turn);
+    struct list_node *node = list_first(&client->handshakes);
+    list_remove(turn);
+    if (node == NULL)
+        return true; /* they ended otherwise */
+    list_remove(node);
+    if (!list_is_empty(&client->handshakes))
+        list_append(&handshakes, turn);
+    step(LIST_OWNER(node, struct slot, ready));
+    return true;
+}
+
+static bool step_handshakes(void)
+{
+    uint64_t begin_ns = platform_monotonic_ns();
+    uint32_t count = 0;
+    while (count < SERVER_HANDSHAKES_PER_TURN &&
+           platform_monotonic_ns() - begin_ns < SERVER_HANDSHAKES_TURN_US * UINT64_C(1000) &&
+           step_handshake())
+        count++;
+    return count > 0;
 }
 
 /* A peer behind a slow line gets more time for the answer that is on its way, but not for ever. */
@@ -353,8 +394,8 @@ bool server_step(void)
     worked |= finish_exchanges();
     for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++)
         worked |= expire(timer);
-    worked |= step_list(&ready, UINT32_MAX);
-    worked |= step_list(&handshakes, SERVER_HANDSHAKES_PER_TURN);
+    worked |= step_ready();
+    worked |= step_handshakes();
     return worked;
 }
 
