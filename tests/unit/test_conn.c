@@ -180,6 +180,40 @@ static void test_turns_are_bounded(void **state)
     rig_close_both();
 }
 
+/* So is the number of records, however little is in each: a thousand of one byte do not hold the turn. */
+static void test_tiny_records_are_bounded(void **state)
+{
+    (void)state;
+    rig_open_both(MBEDTLS_SSL_VERSION_TLS1_3);
+    rig_client_send("GET /");
+    for (unsigned i = 0; i < 1000; i++)
+        rig_client_send("x");
+    rig_step();
+    assert_int_equal(shared.read_count % CONN_READS_PER_STEP, 0);
+    size_t unread = pipe_view(&wire.to_server).size;
+    shared.read_count = 0;
+    rig_step();
+    assert_int_equal(shared.read_count, CONN_READS_PER_STEP);
+    assert_true(conn.more);
+    assert_in_range(unread - pipe_view(&wire.to_server).size, 1, CONN_READS_PER_STEP * 23);
+    rig_close_both();
+}
+
+/* Pipelined answers share a record where they fit. */
+static void test_pipelined_answers_share_records(void **state)
+{
+    (void)state;
+    rig_open_both(MBEDTLS_SSL_VERSION_TLS1_3);
+    (void)rig_client_read();
+    rig_client_send(GET GET GET GET);
+    rig_step();
+    uint8_t text[2 * TLS_WRITE_MAX_BYTES] = {0};
+    assert_true(mbedtls_ssl_read(&client.ssl, text, sizeof text - 1) > 0);
+    assert_int_equal(rig_count_of((const char *)text, "HTTP/1.1 200 OK"), 4);
+    assert_int_equal(pipe_view(&wire.to_client).size, 0);
+    rig_close_both();
+}
+
 /* The longest request in the longest way, and one byte more of it. */
 static void test_largest_request(void **state)
 {
@@ -214,6 +248,8 @@ int main(void)
         cmocka_unit_test(test_timers),
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_turns_are_bounded),
+        cmocka_unit_test(test_tiny_records_are_bounded),
+        cmocka_unit_test(test_pipelined_answers_share_records),
         cmocka_unit_test(test_largest_request),
     };
     return cmocka_run_group_tests(tests, rig_start, NULL);
