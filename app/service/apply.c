@@ -104,6 +104,8 @@ static void drop_older_copy(const struct uuid *id)
     }
     uint32_t ref = tokens_find_id(&service.tables, id);
     if (ref != 0) {
+        forget_token(
+            ref); /* the copy's original is still in the log, dead: live it was told so by compaction */
         tokens_drop(&service.tables, ref);
     }
 }

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "service/signing.h"
 #include "service/state.h"
 
@@ -28,6 +29,7 @@ enum status jwt_start(const struct service_options *options)
 {
     for (size_t i = 0; i < options->host_name.size; i++) {
         if (!is_host_byte(options->host_name.data[i])) {
+            log_alert("the boot option hostname has a character that no host name has");
             return STATUS_INVALID;
         }
     }

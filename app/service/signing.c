@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "service/state.h"
 #include "token/words.h"
 
@@ -127,6 +128,7 @@ enum status signing_start(bool es256)
     if (service_setting_get(SETTING_NAME, &value) == STATUS_OK) {
         enum status status = load(value);
         if (status != STATUS_OK) {
+            log_alert("the signing keys in the log are damaged: restore the flash from a copy");
             return status;
         }
     }
@@ -134,7 +136,12 @@ enum status signing_start(bool es256)
     if (ring_count > 0 && ring[ring_count - 1].key.alg == wanted) {
         return STATUS_OK;
     }
-    return add_key();
+    enum status status = add_key();
+    if (status != STATUS_OK) {
+        log_alert("no new signing key can be kept (%u are, the most is %u): start with the former jwt option",
+                  (unsigned)ring_count, (unsigned)SERVICE_SIGNING_KEYS_MAX);
+    }
+    return status;
 }
 
 enum status service_rotate_signing_key(struct signing_key_view *key)

@@ -16,8 +16,8 @@
 #define FLUSH_WORK_FACTOR                                                                                    \
     4 /* bytes read in a flush for each byte that it writes, when free segments are few */
 #define FLUSH_WORK_MIN 4096
-#define FLUSH_WORK_MAX (256 * 1024)
-#define QUIET_S        1 /* a log without news for that long gets its mark */
+#define FLUSH_WORK_MAX (64 * 1024) /* and the frame that crosses it: no request waits longer than for that */
+#define QUIET_S        1           /* a log without news for that long gets its mark */
 
 void compact_reset(void)
 {
