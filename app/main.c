@@ -20,6 +20,7 @@
 #include "net/tls.h"
 #include "platform/platform.h"
 #include "service/service.h"
+#include "store/gather.h"
 #include "store/store.h"
 
 enum exit_code {
@@ -32,6 +33,8 @@ static struct net_address served_ipv4;         /* in the certificate that is in 
 static struct net_address told[ADDRESSES_MAX]; /* on the console */
 static size_t told_count;
 static bool server_is_up;
+static struct gather gather;
+static uint64_t commit_ns; /* when what is written has waited for more long enough; 0: it has not to */
 
 /* ---- boot steps ---- */
 
@@ -281,6 +284,19 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Make what was written durable together, unless more may soon share it, and let the answers go. */
+static void commit(void)
+{
+    uint64_t begin_ns = platform_monotonic_ns();
+    uint64_t durable = store_durable();
+    commit_ns = gather_until_ns(&gather, store_newest() - durable, begin_ns);
+    if (commit_ns != 0)
+        return;
+    enum status status = store_flush(service_now_s());
+    gather_flushed(&gather, store_durable() - durable, platform_monotonic_ns() - begin_ns);
+    server_release(status == STATUS_OK);
+}
+
 /* One turn: take what came, answer it, make it durable together, let the answers go. True if there was work. */
 static bool turn(void)
 {
@@ -290,7 +306,7 @@ static bool turn(void)
     follow_addresses();
     if (server_is_up) {
         busy |= server_step();
-        server_release(store_flush(service_now_s()) == STATUS_OK);
+        commit();
     }
     platform_nic_flush();
     return busy;
@@ -309,10 +325,12 @@ static void serve(void)
     while (!platform_stop_requested()) {
         platform_alive();
         bool busy = turn();
-        bool more = do_upkeep(busy ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
+        bool more = do_upkeep(busy || commit_ns != 0 ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
         if (busy || more)
             continue;
         uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());
+        if (commit_ns != 0)
+            deadline_ns = min_u64(deadline_ns, commit_ns);
         platform_sleep_until(min_u64(deadline_ns, platform_monotonic_ns() + IDLE_TICK_NS));
     }
 }

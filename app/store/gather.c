@@ -1,0 +1,39 @@
+/*
+ * Group commit's patience.
+ */
+#include "store/gather.h"
+
+#include "limits.h"
+
+static void begin(struct gather *gather, uint64_t pending, uint64_t now_ns)
+{
+    /* What came during the flush, and again those that it answered. */
+    gather->expected = gather->flushed + pending;
+    gather->began_ns = now_ns;
+    gather->changed_ns = now_ns;
+}
+
+uint64_t gather_until_ns(struct gather *gather, uint64_t pending, uint64_t now_ns)
+{
+    if (pending == 0)
+        return 0;
+    if (gather->expected == 0)
+        begin(gather, pending, now_ns);
+    if (pending != gather->pending)
+        gather->changed_ns = now_ns;
+    gather->pending = pending;
+    bool lone = gather->flushed <= 1 && pending <= 1;
+    if (lone || gather->flush_ns < GATHER_FLUSH_MIN_NS || pending >= gather->expected)
+        return 0;
+    uint64_t quiet_ns = gather->changed_ns + gather->flush_ns / GATHER_QUIET_SHARE;
+    uint64_t end_ns = gather->began_ns + gather->flush_ns / GATHER_ALL_SHARE;
+    uint64_t until_ns = quiet_ns < end_ns ? quiet_ns : end_ns;
+    return until_ns > now_ns ? until_ns : 0;
+}
+
+void gather_flushed(struct gather *gather, uint64_t records, uint64_t took_ns)
+{
+    if (records == 0)
+        return;
+    *gather = (struct gather){.flush_ns = took_ns, .flushed = records};
+}

@@ -1,0 +1,115 @@
+/*
+ * Group commit's patience: who waits, for how long, and clients that take turns becoming one group.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "limits.h"
+#include "store/gather.h"
+
+#define MS       1000000ULL
+#define SYNC_NS  (8 * MS)
+#define START_NS (1000 * MS)
+
+/* A gather after a flush of so many records that took so long. */
+static struct gather after(uint64_t records, uint64_t took_ns)
+{
+    struct gather gather = {0};
+    gather_flushed(&gather, records, took_ns);
+    return gather;
+}
+
+static void nothing_to_flush_waits_for_nothing(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, SYNC_NS);
+    assert_int_equal(gather_until_ns(&gather, 0, START_NS), 0);
+    assert_int_equal(gather.expected, 0);
+}
+
+static void a_lone_client_never_waits(void **state)
+{
+    (void)state;
+    struct gather gather = {0};
+    for (uint64_t round = 0; round < 10; round++) {
+        assert_int_equal(gather_until_ns(&gather, 1, START_NS + round * 10 * MS), 0);
+        gather_flushed(&gather, 1, SYNC_NS);
+    }
+}
+
+static void a_fast_device_never_waits(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, GATHER_FLUSH_MIN_NS - 1);
+    assert_int_equal(gather_until_ns(&gather, 8, START_NS), 0);
+    gather = after(32, GATHER_FLUSH_MIN_NS);
+    assert_true(gather_until_ns(&gather, 8, START_NS) > START_NS);
+}
+
+static void two_groups_become_one(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, SYNC_NS);
+    uint64_t now_ns = START_NS;
+    for (uint64_t pending = 32; pending < 64; pending++, now_ns += 10000)
+        assert_true(gather_until_ns(&gather, pending, now_ns) > now_ns);
+    assert_int_equal(gather_until_ns(&gather, 64, now_ns), 0);
+    gather_flushed(&gather, 64, SYNC_NS);
+    now_ns += SYNC_NS;
+    for (uint64_t pending = 1; pending < 64; pending++, now_ns += 10000)
+        assert_true(gather_until_ns(&gather, pending, now_ns) > now_ns);
+    assert_int_equal(gather_until_ns(&gather, 65, now_ns), 0);
+}
+
+static void silence_ends_a_wait(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, SYNC_NS);
+    uint64_t until_ns = gather_until_ns(&gather, 5, START_NS);
+    assert_int_equal(until_ns, START_NS + SYNC_NS / GATHER_QUIET_SHARE);
+    assert_int_equal(gather_until_ns(&gather, 5, until_ns - 1), until_ns);
+    assert_int_equal(gather_until_ns(&gather, 5, until_ns), 0);
+}
+
+static void a_trickle_ends_in_time(void **state)
+{
+    (void)state;
+    struct gather gather = after(1000, SYNC_NS);
+    uint64_t now_ns = START_NS, pending = 1, until_ns = 0;
+    while ((until_ns = gather_until_ns(&gather, pending, now_ns)) != 0) {
+        assert_true(until_ns > now_ns && until_ns <= START_NS + SYNC_NS / GATHER_ALL_SHARE);
+        pending++;
+        now_ns += SYNC_NS / GATHER_QUIET_SHARE / 2;
+    }
+    assert_true(now_ns >= START_NS + SYNC_NS / GATHER_ALL_SHARE);
+}
+
+/* A failed flush writes nothing: what is pending then must not wait for ever. */
+static void a_failed_flush_changes_nothing(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, SYNC_NS);
+    uint64_t until_ns = gather_until_ns(&gather, 5, START_NS);
+    gather_flushed(&gather, 0, SYNC_NS);
+    assert_int_equal(gather.flushed, 32);
+    for (uint64_t later_ns = 0; later_ns < 10 * MS; later_ns += MS)
+        assert_int_equal(gather_until_ns(&gather, 5, until_ns + later_ns), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_to_flush_waits_for_nothing),
+        cmocka_unit_test(a_lone_client_never_waits),
+        cmocka_unit_test(a_fast_device_never_waits),
+        cmocka_unit_test(two_groups_become_one),
+        cmocka_unit_test(silence_ends_a_wait),
+        cmocka_unit_test(a_trickle_ends_in_time),
+        cmocka_unit_test(a_failed_flush_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
