@@ -224,7 +224,7 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
               "the heap gives them in one piece");
 
 /* ---- main ---- */
-#define MEMORY_MIN_BYTES     (3 * 1024 * 1024) /* besides the image: some 50 connections, 8,000 tokens */
+#define MEMORY_MIN_BYTES     (3 * 1024 * 1024) /* besides the image: some 50 connections, 5,000 tokens */
 #define MEMORY_TABLE_PERCENT 25 /* of what the machine has: the token table; the heap has the rest */
 #define MEMORY_SPARE_BYTES   (64 * 1024)
 #define SERVER_PORT          443
