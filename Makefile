@@ -297,6 +297,17 @@ build/long/powercut: $(call objects,long,tests/sim/powercut.c $(TEST_HELPERS)) $
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) -Wl,--gc-sections -o $@ $(filter %.o %.a,$^) -lcmocka
 
+# The drivers of virtio run here as a process. Their variables lie in a section of their own, for fuzz_virtio.c.
+build/obj/fuzz/state/%.o: %.c build/obj/fuzz/flags
+	@mkdir -p $(@D); $(CC_fuzz) $(CFLAGS_fuzz) -fno-zero-initialized-in-bss -fno-data-sections -std=gnu17 -iquote . \
+	    -include tests/boot/hostile_cpu.h -MD -MP -c $< -o $@ && objcopy --rename-section .data=driver_state $@
+
+build/fuzz/fuzz_virtio: build/obj/fuzz/tests/fuzz/fuzz_virtio.o build/obj/fuzz/app/base/bytes.o \
+    $(patsubst %,build/obj/fuzz/state/platform/x86_64/%.o,virtio virtio_net nic virtio_blk virtio_rng block wait flash_disk gpt) \
+    build/obj/fuzz/state/tests/boot/hostile_device.o
+	@echo "LINK $@"; mkdir -p $(@D)
+	@clang $(LDFLAGS_fuzz) -o $@ $^
+
 # ---- what one can ask for ----
 
 .PHONY: help run image linux tests test powercut lint bench fuzz coverage clean FORCE

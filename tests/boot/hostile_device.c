@@ -3,14 +3,12 @@
  * transport whose other side answers at random: descriptors that do not exist, the same one twice, sizes beyond the
  * buffer, ring indexes from nowhere, changing configuration. Whatever it does, no driver may touch memory that is not
  * its own; the worst is a device that is given up.
- *
- * hostile_device SEED COUNT runs COUNT devices, each in a process of its own, and says how many ended badly.
  */
+#include "tests/boot/hostile_device.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "platform/platform.h"
 #include "platform/x86_64/ahci.h"
@@ -25,16 +23,13 @@
 #include "platform/x86_64/virtio.h"
 #include "platform/x86_64/virtio_rng.h"
 
-#define QUEUES_MAX   8
-#define STEPS        3000
-#define QUIET_CALLS  100 /* looks at the clock without progress before it jumps past every patience */
-#define JUMP_NS      40000000000ULL
-#define HONEST_STEPS 200
-#define FRAME_BYTES  512 /* what the device says to have received, as a rule */
+#define QUEUES_MAX  8
+#define QUIET_CALLS 100 /* looks at the clock without progress before it jumps past every patience */
+#define JUMP_NS     40000000000ULL
+#define FRAME_BYTES 512 /* what the device says to have received, as a rule */
 
-static uint32_t seed;
-static bool honest;
-static uint32_t patience = 1; /* the larger, the rarer the lies: some show only after a long good time */
+bool hostile_is_honest;
+uint32_t hostile_patience = 1;
 static struct virtq *queues[QUEUES_MAX];
 static uint16_t seen[QUEUES_MAX]; /* offers that the device has looked at */
 static uint16_t returned[QUEUES_MAX];
@@ -44,13 +39,12 @@ static uint32_t quiet_calls;
 
 static uint32_t chance(uint32_t limit)
 {
-    seed = seed * 1664525U + 1013904223U;
-    return (seed >> 8) % limit;
+    return hostile_draw() % limit;
 }
 
 static bool lies(uint32_t one_in)
 {
-    return !honest && chance(one_in * patience) == 0;
+    return !hostile_is_honest && chance(one_in * hostile_patience) == 0;
 }
 
 /* ---- the device ---- */
@@ -95,7 +89,10 @@ static void serve(size_t n)
     }
     volatile uint32_t *element = (volatile uint32_t *)(q->used + 2) + 2 * (returned[n] % q->size);
     element[0] = lies(200) ? chance(100000) : lies(100) ? chance(q->size) : head;
-    element[1] = lies(10) ? seed : lies(10) ? chance(1600) : total < FRAME_BYTES ? total : FRAME_BYTES;
+    element[1] = lies(10)              ? hostile_draw()
+                 : lies(10)            ? chance(1600)
+                 : total < FRAME_BYTES ? total
+                                       : FRAME_BYTES;
     returned[n] = (uint16_t)(returned[n] + (lies(300) ? chance(65536) : 1));
     q->used[1] = returned[n];
 }
@@ -103,7 +100,7 @@ static void serve(size_t n)
 static void device_runs(void)
 {
     for (size_t n = 0; n < queue_count; n++) {
-        if (honest || chance(2) == 0) {
+        if (hostile_is_honest || chance(2) == 0) {
             serve(n);
         }
     }
@@ -129,7 +126,8 @@ static void set_status(struct virtio_device *d, uint8_t status)
 static uint64_t get_features(struct virtio_device *d)
 {
     (void)d;
-    uint64_t random = honest ? VIRTIO_FEATURE_EVENT_INDEX : (uint64_t)chance(1U << 24) << 8 | chance(256);
+    uint64_t random =
+        hostile_is_honest ? VIRTIO_FEATURE_EVENT_INDEX : (uint64_t)chance(1U << 24) << 8 | chance(256);
     return lies(500) ? random : random | VIRTIO_FEATURE_VERSION_1;
 }
 
@@ -168,13 +166,13 @@ static uint32_t config_read(struct virtio_device *d, uint32_t offset, uint32_t s
     if (offset == 0 && !lies(3)) {
         return 131072;
     }
-    return honest ? 0 : chance(1U << 24) * (chance(2) * 255 + 1);
+    return hostile_is_honest ? 0 : chance(1U << 24) * (chance(2) * 255 + 1);
 }
 
 static uint32_t config_generation(struct virtio_device *d)
 {
     (void)d;
-    return honest ? 0 : chance(2);
+    return hostile_is_honest ? 0 : chance(2);
 }
 
 static void interrupt_acknowledge(struct virtio_device *d)
@@ -193,11 +191,6 @@ uint64_t platform_monotonic_ns(void)
     device_runs();
     now_ns += ++quiet_calls > QUIET_CALLS ? JUMP_NS : 1000;
     return now_ns;
-}
-
-void *memory_take_for_device(size_t size_bytes)
-{
-    return calloc(1, size_bytes);
 }
 
 uint64_t memory_physical(const volatile void *pointer)
@@ -325,47 +318,16 @@ static struct virtio_device *attach(uint32_t type)
     return d;
 }
 
-/* One device of each kind by turns; the number of things that went well. */
-static size_t run_device(uint32_t kind)
+size_t hostile_run(uint32_t kind, uint32_t step_count)
 {
-    static size_t (*const use[])(void) = {use_net, use_disk, use_rng};
-    static const uint32_t types[] = {VIRTIO_TYPE_NET, VIRTIO_TYPE_BLOCK, VIRTIO_TYPE_RNG};
+    static size_t (*const use[HOSTILE_KINDS])(void) = {use_net, use_disk, use_rng};
+    static const uint32_t types[HOSTILE_KINDS] = {VIRTIO_TYPE_NET, VIRTIO_TYPE_BLOCK, VIRTIO_TYPE_RNG};
     size_t went_well = 0;
     attach(types[kind]);
-    for (int i = 0; i < (honest ? HONEST_STEPS : STEPS); i++) {
+    for (uint32_t i = 0; i < step_count; i++) {
         quiet_calls = 0;
         device_runs();
         went_well += use[kind]();
     }
     return went_well;
-}
-
-static int run_child(uint32_t number, uint32_t first_seed)
-{
-    seed = first_seed + number;
-    honest = number < 3; /* the first of each kind proves that the others have something to attack */
-    patience = 1U << chance(10);
-    (void)alarm(60);
-    size_t went_well = run_device(number % 3);
-    return honest && went_well < HONEST_STEPS / 2 ? 2 : 0;
-}
-
-int main(int argc, char **argv)
-{
-    uint32_t first_seed = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
-    uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            _exit(run_child(i, first_seed));
-        }
-        int how = 0;
-        if (child < 0 || waitpid(child, &how, 0) != child || how != 0) {
-            fprintf(stderr, "device %u of seed %u ended with %#x\n", i, first_seed, (unsigned)how);
-            bad++;
-        }
-    }
-    printf("devices=%u bad=%u\n", count, bad);
-    return bad == 0 ? 0 : 1;
 }
