@@ -1,9 +1,10 @@
 /*
- * Outgoing TCP connections over lwIP: from a name or an IPv4 address to an established connection.
+ * Outgoing TCP connections over lwIP: from a name or an address to an established connection.
  *
  * Ownership: the dial and its socket are the caller's memory, until dial_cancel. Blocking: none: the socket's on_event is
  *   called when something happened, and dial_state tells what. Failure: DIAL_FAILED; the caller bounds the time.
- * Limits: IPv4; one DNS question at a time for a name, with random id and port (lwIP's default).
+ * Limits: a name's IPv4 address, or its IPv6 address where it has no other; one DNS question at a time for a name, with
+ *   random id and port (lwIP's default).
  */
 #ifndef JETON_NET_DIAL_H
 #define JETON_NET_DIAL_H

@@ -168,6 +168,8 @@ void pcbs_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb)
 struct tcp_pcb *pcbs_find(const struct tuple *tuple)
 {
     for (struct tcp_pcb *pcb = *bucket_of(tuple); pcb != NULL; pcb = chain_next(pcb)) {
+        if (pcb->remote_port != tuple->remote_port || pcb->local_port != tuple->local_port)
+            continue;
         const struct tuple own = tuple_of(pcb);
         if (memcmp(&own, tuple, sizeof own) == 0)
             return pcb;

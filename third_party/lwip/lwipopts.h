@@ -27,7 +27,7 @@
 #define MEMP_MEM_MALLOC      1
 #define PBUF_POOL_BUFSIZE    1600 /* a whole frame in one pbuf */
 #define PBUF_POOL_SIZE       64
-#define MEMP_NUM_TCP_SEG     128 /* not a bound here, but checked against the queue length below */
+#define MEMP_NUM_TCP_SEG     256 /* not a bound here, but checked against the queue length below */
 
 /* ---- protocols ---- */
 #define LWIP_IPV4                     1
@@ -82,8 +82,8 @@
 #define LWIP_WND_SCALE             1 /* sizes are 16-bit without it, and 65536 would hang silently */
 #define TCP_RCV_SCALE              0
 #define TCP_WND                    32768
-#define TCP_SND_BUF                32768
-#define TCP_SND_QUEUELEN           64
+#define TCP_SND_BUF                65535
+#define TCP_SND_QUEUELEN           128
 #define TCP_OVERSIZE               TCP_MSS
 #define TCP_LISTEN_BACKLOG         1
 #define TCP_DEFAULT_LISTEN_BACKLOG 64
