@@ -94,13 +94,18 @@ static mbedtls_time_t library_time_s(mbedtls_time_t *out)
 
 enum status crypto_init(struct heap *heap)
 {
-    kernels_use(kernels_of_processor());
+    kernels_use(kernels_fastest(platform_monotonic_ns));
     main_heap = heap;
     heap_init(&reserve_heap, reserve_region, sizeof reserve_region);
     if (mbedtls_platform_set_calloc_free(library_calloc, library_free) != 0 ||
         mbedtls_platform_set_time(library_time_s) != 0)
         return STATUS_IO;
     return psa_crypto_init() == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
+}
+
+bool crypto_prefers_chacha(void)
+{
+    return kernels_in_use().chacha_first;
 }
 
 /* ---- random numbers ---- */

@@ -19,8 +19,12 @@
 #define AEAD_TAG_BYTES   16
 #define CRYPTO_PARTS_MAX 8
 
-/* Give the libraries their heap, seed the generator from platform_entropy(), start PSA. Once, at boot, first. */
+/* Choose the fastest code for this processor, by platform_monotonic_ns(); give the libraries their heap, seed the generator
+ * from platform_entropy(), start PSA. Once, at boot, first. */
 enum status crypto_init(struct heap *heap) MUST_USE;
+
+/* True when ChaCha20-Poly1305 is faster here than AES-GCM: without AES instructions, and under emulators. */
+bool crypto_prefers_chacha(void);
 
 /* Mix fresh hardware entropy in; after a resume, and now and then. */
 enum status crypto_reseed(void) MUST_USE;

@@ -33,6 +33,8 @@
 /* ---- ciphers and digests ---- */
 #define MBEDTLS_AES_C
 #define MBEDTLS_AESNI_C
+#define MBEDTLS_AES_FEWER_TABLES        /* of its own AES, which only the random numbers use */
+#define MBEDTLS_BLOCK_CIPHER_NO_DECRYPT /* counter mode encrypts only */
 #define MBEDTLS_GCM_C
 #define MBEDTLS_CHACHA20_C
 #define MBEDTLS_POLY1305_C

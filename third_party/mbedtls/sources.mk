@@ -16,12 +16,9 @@ INCLUDES_mbedtls := -Ithird_party -Ithird_party/mbedtls -isystem build/third_par
 
 # Small: what takes time runs in third_party/ring, and a handshake costs the same.
 FLAGS_mbedtls := -Os -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
-# AES-NI and carry-less multiplication; the library asks CPUID before it uses them. Every processor with the two has SSSE3
-# too, whose byte shuffle makes a third of each multiplication one instruction.
-# aes.c is told the same: it aligns the keys that aesni.c then takes as aligned.
-FLAGS_build/third_party/mbedtls/library/aes.c := -maes -mpclmul
-FLAGS_build/third_party/mbedtls/library/aesni.c := -maes -mpclmul -mssse3 -O3
-# The same macros must hold where the round keys get their place: only then are they aligned for the intrinsics.
-FLAGS_build/third_party/mbedtls/library/aes.c := -maes -mpclmul
+# aes.c and aesni.c run without -maes, both: then their AES instructions are assembly, which wants no aligned keys.
 
 FLAGS_build/third_party/mbedtls/library/ssl_tls13_keys.c := -include third_party/mbedtls/tls13_keys_fix.h
+
+# Whose order of cipher suites counts: suite_order.c.
+FLAGS_build/third_party/mbedtls/library/ssl_tls13_server.c := -Dmbedtls_ssl_validate_ciphersuite=jeton_validate_ciphersuite

@@ -58,6 +58,8 @@ static size_t open_vaes(const uint8_t *in, uint8_t *out, size_t size, const AES_
 static const struct code codes[GCM_CODES] = {
     [GCM_PORTABLE] =
         {aes_nohw_set_encrypt_key, aes_nohw_ctr32_encrypt_blocks, ghash_init, ghash_blocks, {NULL, NULL}},
+    [GCM_AES_ONLY] =
+        {aes_hw_set_encrypt_key_base, aes_hw_ctr32_encrypt_blocks, ghash_init, ghash_blocks, {NULL, NULL}},
     [GCM_AES] = {aes_hw_set_encrypt_key_base,
                  aes_hw_ctr32_encrypt_blocks,
                  gcm_init_clmul,

@@ -61,7 +61,9 @@ struct kernels kernels_of_processor(void)
 {
     uint32_t features[4];
     OPENSSL_cpuid_setup(features);
-    return (struct kernels){.gcm = best_gcm(features),
+    enum gcm_code gcm = best_gcm(features);
+    return (struct kernels){.gcm = gcm,
+                            .chacha_first = gcm == GCM_PORTABLE,
                             .sha256 = best_sha256(features),
                             .chacha = best_chacha(features),
                             .curve = best_curve(features)};

@@ -21,6 +21,7 @@
 /* Kinds of code for AES-GCM, worst first. Until kernels_use() everything runs as portable code. */
 enum gcm_code {
     GCM_PORTABLE, /* plain C: bit slices, and carry-less products made of integer ones */
+    GCM_AES_ONLY, /* AES instructions; products as above: for emulators, which are slow at PCLMULQDQ */
     GCM_AES,      /* AES and PCLMULQDQ instructions */
     GCM_AVX,      /* the same with AVX and MOVBE, eight blocks at a time */
     GCM_VAES,     /* AVX2, VAES and VPCLMULQDQ */
@@ -53,11 +54,16 @@ struct kernels {
     enum gcm_code gcm;
     enum sha256_code sha256;
     enum chacha_code chacha;
+    bool chacha_first; /* ChaCha20-Poly1305 is the faster of the two ciphers */
     enum curve_code curve;
 };
 
 /* The best that this processor has by its CPUID and the state that the system saves (XCR0). */
 struct kernels kernels_of_processor(void);
+
+/* The fastest of what this processor has, by the clock: emulators run vector code slower than plain code (calibrate.c says
+ * what it takes and what was measured). A clock that stands still leaves what CPUID says. */
+struct kernels kernels_fastest(uint64_t (*clock_ns)(void));
 
 /* The same, with no kind beyond `level`; level 0 is the portable code. For tests and measurements. */
 struct kernels kernels_capped(struct kernels code, size_t level);

@@ -22,5 +22,6 @@ FLAGS_build/third_party/ring/crypto/fipsmodule/aes/aes_nohw.c := -O3
 # gcc forgets where the stack protector's guard is in functions with a target of their own, and looks for a thread's.
 FLAGS_build/third_party/ring/crypto/curve25519/curve25519_64_adx.c := -fno-stack-protector
 
-# As small as can be, at the same speed: its inversions are squarings in a row.
+# As small as can be, at the same speed: inversions are squarings in a row, and the work is in functions that they call.
+FLAGS_third_party/ring/p256.c := -Os
 FLAGS_build/third_party/ring/crypto/curve25519/curve25519.c := -Os
