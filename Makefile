@@ -201,7 +201,7 @@ IMAGE_OPTIONS := $(if $(SECURE_BOOT_KEY),--key $(SECURE_BOOT_KEY) --cert $(SECUR
     $(if $(STATE_MIB),--state-mib $(STATE_MIB))
 
 build/images.options: FORCE
-	@$(call rewrite,$(IMAGE_OPTIONS) $(SOURCE_DATE_EPOCH))
+	@$(call rewrite,$(IMAGE_OPTIONS) $(SOURCE_DATE_EPOCH) $(shell git log -1 --format='%H %ct' 2>/dev/null))
 build/images/SHA256SUMS: build/jeton.elf build/jeton.efi build/images.options third_party/sources.lock \
     $(addprefix images/,build gpt.py sbom.py grub.cfg options.txt jeton.ipxe)
 	@echo "DISK build/images/"; images/build $(IMAGE_OPTIONS)
