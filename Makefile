@@ -38,7 +38,8 @@ LIBS_long    := $(LIBS)
 PLATFORM_OF_long := platform/sim
 FETCHED      := $(patsubst %,build/third_party/%/.fetched,$(LIBS_x86_64))
 PROGRAMS     := $(shell grep -slw '^int main' tests/unit/*.c tests/sim/*.c)
-TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c))
+TEST_HELPERS := $(filter-out $(PROGRAMS),$(wildcard tests/unit/*.c tests/sim/*.c tests/support/*.c)) \
+    platform/x86_64/entropy_health.c
 TESTS        := $(patsubst tests/%.c,build/%,$(PROGRAMS))
 FUZZERS      := $(patsubst tests/%.c,build/%,$(wildcard tests/fuzz/fuzz_*.c))
 
