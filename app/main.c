@@ -297,9 +297,23 @@ static void commit(void)
     server_release(status == STATUS_OK);
 }
 
+/* Two machines must not go on with one TLS session: both would use the same nonces under the same keys. */
+static void heed_clone(void)
+{
+    static uint64_t served_generation;
+    uint64_t generation = crypto_generation();
+    if (generation == served_generation)
+        return;
+    served_generation = generation;
+    log_alert("this machine is a copy, or was resumed: random numbers start afresh, connections end");
+    if (server_is_up)
+        server_drop_all();
+}
+
 /* One turn: take what came, answer it, make it durable together, let the answers go. True if there was work. */
 static bool turn(void)
 {
+    heed_clone();
     service_clock_update();
     service_settle();
     bool busy = link_poll();

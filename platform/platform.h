@@ -62,6 +62,10 @@ struct platform_crashes platform_crashes(void);
  * STATUS_IO where no source answers: the app must not make keys then. */
 enum status platform_entropy(uint8_t *out, size_t size) MUST_USE;
 
+/* Counts how often this machine found itself to be a copy: a snapshot resumed once more, a clone. Whatever was random
+ * before a change is known to another machine; platform_entropy() gives fresh bytes after it. Cheap: ask at each use. */
+uint64_t platform_generation(void);
+
 /* ---- console and configuration ---- */
 
 /* Write to the operator's console as is. Never fails; bytes may be dropped by a dead console. */

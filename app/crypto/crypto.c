@@ -122,8 +122,19 @@ enum status crypto_reseed(void)
     return status == PSA_SUCCESS ? STATUS_OK : STATUS_IO;
 }
 
+uint64_t crypto_generation(void)
+{
+    static uint64_t seeded;
+    uint64_t generation = platform_generation();
+    if (generation != seeded && crypto_reseed() != STATUS_OK)
+        platform_panic("this machine is a copy of another and there is no entropy to tell them apart");
+    seeded = generation;
+    return generation;
+}
+
 void crypto_random(void *out, size_t size)
 {
+    (void)crypto_generation();
     crypto_reserve_enter(); /* the generator reseeds itself now and then, which takes memory */
     must(psa_generate_random(out, size));
     crypto_reserve_leave();
@@ -131,6 +142,7 @@ void crypto_random(void *out, size_t size)
 
 uint32_t crypto_random_u32(void)
 {
+    (void)crypto_generation();
     if (random_pool_left == 0) {
         crypto_random(random_pool, sizeof random_pool);
         random_pool_left = sizeof random_pool / sizeof random_pool[0];

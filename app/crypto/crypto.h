@@ -29,12 +29,16 @@ bool crypto_prefers_chacha(void);
 /* Mix fresh hardware entropy in; after a resume, and now and then. */
 enum status crypto_reseed(void) MUST_USE;
 
+/* platform_generation(), with the generator seeded afresh if it has gone on: whoever keeps something that must never be
+ * used by two machines (a nonce, a session) compares it with the one under which that was made. Cheap. */
+uint64_t crypto_generation(void);
+
 /* Memory for a call of the libraries that must not fail because clients used the heap up: between these two, what the
  * heap can't give comes from the reserve. They nest. */
 void crypto_reserve_enter(void);
 void crypto_reserve_leave(void);
 
-/* CSPRNG output. */
+/* CSPRNG output, never that of a copy of this machine. */
 void crypto_random(void *out, size_t size);
 uint32_t crypto_random_u32(void);
 

@@ -484,6 +484,15 @@ enum status server_start(const struct server_options *options)
     return listen_on(options->port);
 }
 
+void server_drop_all(void)
+{
+    for (size_t i = 0; i < CONN_TIMER_COUNT; i++) {
+        struct list_node *node;
+        while ((node = list_first(&timers[i])) != NULL)
+            destroy(LIST_OWNER(node, struct slot, timer));
+    }
+}
+
 void server_stats(struct server_stats *stats)
 {
     *stats = counts;

@@ -47,4 +47,7 @@ struct server_stats {
 };
 void server_stats(struct server_stats *stats);
 
+/* End every connection without another word. */
+void server_drop_all(void);
+
 #endif

@@ -83,6 +83,7 @@ struct store_state {
     bool has_keys;
     uint8_t nonce_salt[8]; /* drawn at each open: a counter alone could repeat after a cut */
     uint32_t nonce_count;
+    uint64_t nonce_generation; /* of the machine: a clone must not go on with the same salt */
     struct store_owner owner;
 
     struct segment segments[STORE_SEGMENTS_MAX];

@@ -89,6 +89,7 @@ static void start_keys(void)
     bytes_wipe(key, sizeof(key));
     store_state.has_keys = true;
     crypto_random(store_state.nonce_salt, sizeof(store_state.nonce_salt));
+    store_state.nonce_generation = crypto_generation();
 }
 
 /* What was replayed may still lie in a device's cache when only this program was restarted: nothing is served from it

@@ -76,9 +76,11 @@ bool writer_has_room(enum store_class class, size_t payload_bytes)
 
 static void next_nonce(uint8_t nonce[FRAME_NONCE_BYTES])
 {
-    if (store_state.nonce_count == UINT32_MAX) {
+    uint64_t generation = crypto_generation();
+    if (store_state.nonce_count == UINT32_MAX || generation != store_state.nonce_generation) {
         crypto_random(store_state.nonce_salt, sizeof(store_state.nonce_salt));
         store_state.nonce_count = 0;
+        store_state.nonce_generation = generation;
     }
     memcpy(nonce, store_state.nonce_salt, sizeof(store_state.nonce_salt));
     put_le32(nonce + sizeof(store_state.nonce_salt), store_state.nonce_count++);

@@ -201,6 +201,12 @@ void platform_alive(void)
 {
 }
 
+/* A process is not told when its machine is cloned; the kernel then reseeds what platform_entropy() reads. */
+uint64_t platform_generation(void)
+{
+    return 0;
+}
+
 struct platform_crashes platform_crashes(void)
 {
     return (struct platform_crashes){0};

@@ -42,6 +42,7 @@ static struct {
     int64_t wall_clock_s;      /* at wall_clock_set_ns */
     int64_t wall_clock_set_ns; /* negative after a reboot: set that long before it */
     bool stop_requested;
+    uint64_t generation;
     void (*sleep_hook)(void *context, uint64_t deadline_ns);
     void *sleep_context;
 
@@ -307,6 +308,16 @@ bool platform_stop_requested(void)
 
 void platform_alive(void)
 {
+}
+
+uint64_t platform_generation(void)
+{
+    return sim.generation;
+}
+
+void sim_clone(void)
+{
+    sim.generation++;
 }
 
 struct platform_crashes platform_crashes(void)

@@ -99,6 +99,9 @@ void sim_seed(uint64_t seed);
 /* platform_entropy() answers STATUS_IO while on. */
 void sim_fail_entropy(bool on);
 
+/* From now on the machine is a copy of what it was: platform_generation() has gone on. */
+void sim_clone(void);
+
 /* The simulator's generator for tests that want more of its kind: the state moves on. */
 uint64_t sim_random(uint64_t *state);
 

@@ -8,6 +8,7 @@
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/crash.h"
+#include "platform/x86_64/generation.h"
 #include "platform/x86_64/handover.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
@@ -30,6 +31,7 @@ _Noreturn void boot_main(uint32_t start_info)
     interrupt_init();
     clock_init();
     options_load_files();
+    generation_init();
     watchdog_init();
     crash_init();
     virtio_pci_probe();

@@ -14,6 +14,7 @@ static struct virtio_device *rng;
 static struct virtq queue;
 static uint8_t *from_device; /* the device writes here while `asked` */
 static bool asked;
+static bool stale;               /* what comes next was asked for by the machine that we are a copy of */
 static uint8_t pool[POOL_BYTES]; /* bytes [pool_start, pool_end) are fresh; used ones are wiped */
 static size_t pool_start;
 static size_t pool_end;
@@ -58,6 +59,10 @@ static void refill(void)
     pool_start = 0;
     pool_end = given < POOL_BYTES ? given : POOL_BYTES;
     memcpy(pool, from_device, pool_end);
+    if (stale) {
+        pool_end = 0;
+        stale = false;
+    }
     memset(from_device, 0, POOL_BYTES);
     ask();
 }
@@ -83,4 +88,12 @@ enum status virtio_rng_mix(uint8_t *out, size_t size, uint64_t patience_ns)
         cpu_relax();
     }
     return STATUS_OK;
+}
+
+void virtio_rng_discard(void)
+{
+    memset(pool, 0, sizeof pool);
+    pool_start = 0;
+    pool_end = 0;
+    stale = asked;
 }

@@ -14,4 +14,7 @@ bool virtio_rng_present(void);
 /* XOR bytes from the device into `out`. STATUS_IO when it did not give as many within `patience_ns`. */
 enum status virtio_rng_mix(uint8_t *out, size_t size, uint64_t patience_ns) MUST_USE;
 
+/* Forget what the device gave so far and has under way: a copy of this machine has the same. */
+void virtio_rng_discard(void);
+
 #endif

@@ -26,8 +26,9 @@ PATIENCE_S = 30
 class Box:
     """One QEMU that may reboot by itself."""
 
-    def __init__(self, machine_name, options=(), extra=(), image=None):
+    def __init__(self, machine_name, options=(), extra=(), image=None, before=lambda directory: None):
         self.directory = tempfile.mkdtemp(prefix="jeton-crash-")
+        before(self.directory)
         settings = {"machine": machine_name, "disk": "virtio", "memory_mib": 64, "accel": "tcg",
                     "options": list(options), "image": image}
         flash = machine.make_flash(self.directory, "virtio")

@@ -13,6 +13,11 @@ enum status platform_entropy(uint8_t *out, size_t size)
     return STATUS_OK;
 }
 
+uint64_t platform_generation(void)
+{
+    return 0;
+}
+
 uint64_t platform_monotonic_ns(void)
 {
     return 0;
