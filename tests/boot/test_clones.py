@@ -27,6 +27,9 @@ def vmgenid():
 
 def execute(box, command, **arguments):
     """One QMP command; its answer."""
+    end = time.monotonic() + PATIENCE_S
+    while not os.path.exists(box.monitor) and time.monotonic() < end:
+        time.sleep(0.01)
     with socket.socket(socket.AF_UNIX) as monitor:
         monitor.settimeout(10)
         monitor.connect(box.monitor)
