@@ -3,6 +3,7 @@
  */
 #include "platform/x86_64/boot.h"
 #include "platform/platform.h"
+#include "platform/x86_64/acpi.h"
 #include "platform/x86_64/block.h"
 #include "platform/x86_64/clock.h"
 #include "platform/x86_64/console.h"
@@ -15,6 +16,7 @@
 #include "platform/x86_64/nic.h"
 #include "platform/x86_64/options.h"
 #include "platform/x86_64/paging.h"
+#include "platform/x86_64/pci.h"
 #include "platform/x86_64/traps.h"
 #include "platform/x86_64/virtio.h"
 #include "platform/x86_64/watchdog.h"
@@ -25,12 +27,15 @@ _Noreturn void boot_main(uint32_t start_info)
     traps_init();
     cpu_init();
     handover_init(start_info);
+    acpi_note(start_info);
     options_init(start_info);
     memory_init(start_info);
     paging_init();
     interrupt_init();
     clock_init();
     options_load_files();
+    acpi_init();
+    pci_init();
     generation_init();
     watchdog_init();
     crash_init();

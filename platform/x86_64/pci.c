@@ -1,7 +1,9 @@
 /*
- * PCI Local Bus Specification 3.0, chapter 6 (configuration space, capabilities, MSI, MSI-X).
+ * PCI Local Bus Specification 3.0, chapter 6 (configuration space, capabilities, MSI, MSI-X); PCI Express Base
+ * Specification 3.0, 7.2.2 (ECAM).
  */
 #include "platform/x86_64/pci.h"
+#include "platform/x86_64/acpi.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/paging.h"
@@ -9,6 +11,9 @@
 #define PORT_ADDRESS         0xcf8U
 #define PORT_DATA            0xcfcU
 #define ADDRESS_ENABLE       0x80000000U
+#define ECAM_BUS_BYTES       0x100000U
+#define ECAM_SLOT_BYTES      0x8000U
+#define ECAM_FUNCTION_BYTES  0x1000U
 #define REG_ID               0x00U
 #define REG_COMMAND          0x04U
 #define REG_CLASS            0x08U
@@ -37,16 +42,51 @@ static struct pci_device found[PCI_DEVICES_MAX];
 static size_t found_count;
 static bool scanned;
 
+static struct acpi_configuration_space ecam;
+static uintptr_t ecam_buses[256]; /* where each bus's registers are mapped; 0: not yet */
+
 static void select(const struct pci_device *d, uint8_t offset)
 {
     port_write32(PORT_ADDRESS, ADDRESS_ENABLE | (uint32_t)d->bus << 16 | (uint32_t)(d->slot & 31) << 11 |
                                    (uint32_t)(d->function & 7) << 8 | (offset & 0xfcU));
 }
 
-uint32_t pci_read32(const struct pci_device *device, uint8_t offset)
+static uint32_t read_by_ports(const struct pci_device *device, uint8_t offset)
 {
     select(device, offset);
     return port_read32(PORT_DATA);
+}
+
+/* The device's register in memory; 0 where ports are the way to it. */
+static uintptr_t ecam_register(const struct pci_device *d, uint8_t offset)
+{
+    if (ecam.base == 0 || d->bus < ecam.first_bus || d->bus > ecam.last_bus) {
+        return 0;
+    }
+    uintptr_t *bus = &ecam_buses[d->bus];
+    if (*bus == 0) {
+        *bus = paging_map_device(ecam.base + (uint64_t)d->bus * ECAM_BUS_BYTES, ECAM_BUS_BYTES);
+    }
+    return *bus == 0 ? 0
+                     : *bus + (uintptr_t)(d->slot & 31) * ECAM_SLOT_BYTES +
+                           (uintptr_t)(d->function & 7) * ECAM_FUNCTION_BYTES + (offset & 0xfcU);
+}
+
+void pci_init(void)
+{
+    const struct pci_device host = {.bus = 0};
+    ecam = acpi_configuration_space();
+    uint32_t by_ports = read_by_ports(&host, REG_ID);
+    uintptr_t in_memory = ecam_register(&host, REG_ID);
+    if (in_memory == 0 || (by_ports != UINT32_MAX && mmio_read32(in_memory) != by_ports)) {
+        ecam.base = 0; /* what the tables name is not it */
+    }
+}
+
+uint32_t pci_read32(const struct pci_device *device, uint8_t offset)
+{
+    uintptr_t in_memory = ecam_register(device, offset);
+    return in_memory != 0 ? mmio_read32(in_memory) : read_by_ports(device, offset);
 }
 
 uint8_t pci_read8(const struct pci_device *device, uint8_t offset)
@@ -56,6 +96,11 @@ uint8_t pci_read8(const struct pci_device *device, uint8_t offset)
 
 void pci_write32(const struct pci_device *device, uint8_t offset, uint32_t value)
 {
+    uintptr_t in_memory = ecam_register(device, offset);
+    if (in_memory != 0) {
+        mmio_write32(in_memory, value);
+        return;
+    }
     select(device, offset);
     port_write32(PORT_DATA, value);
 }

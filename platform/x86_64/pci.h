@@ -1,5 +1,6 @@
 /*
- * PCI configuration space by ports 0xcf8/0xcfc (mechanism 1): finding devices, base addresses, capabilities, MSI-X.
+ * PCI configuration space, in memory where ACPI names such a place (ECAM), else by ports 0xcf8/0xcfc (mechanism 1):
+ * finding devices, base addresses, capabilities, messages.
  * What a device says is checked before it is used: base addresses that touch RAM are refused by paging_map_device().
  */
 #ifndef JETON_X86_64_PCI_H
@@ -24,6 +25,9 @@ struct pci_device {
 #define PCI_CAPABILITY_MSI    0x05
 #define PCI_CAPABILITY_VENDOR 0x09
 #define PCI_CAPABILITY_MSIX   0x11
+
+/* Choose the way to configuration space; after acpi_init(). */
+void pci_init(void);
 
 /* Call `visit` for every function behind the host bridge, bridges followed; the first PCI_DEVICES_MAX of them. The
  * buses are looked through at the first call. */

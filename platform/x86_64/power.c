@@ -3,6 +3,8 @@
  */
 #include "platform/x86_64/power.h"
 #include "platform/platform.h"
+#include "platform/x86_64/acpi.h"
+#include "platform/x86_64/block.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
 #include "platform/x86_64/crash.h"
@@ -16,6 +18,7 @@
 
 _Noreturn void power_reset(void)
 {
+    acpi_reset();
     port_write8(RESET_CONTROL_PORT, RESET_FULL);
     port_write8(KEYBOARD_PORT, KEYBOARD_RESET);
     struct __attribute__((packed)) {
@@ -38,9 +41,13 @@ void power_exit(uint8_t code)
 
 _Noreturn void platform_power_off(int exit_code)
 {
+    block_stop_all();
     console_flush();
     unsigned code = exit_code > 0 && exit_code < 32 ? (unsigned)exit_code : 31U;
     power_exit(exit_code == 0 ? POWER_CODE_OK : (uint8_t)(POWER_CODE_APP + code));
+    if (exit_code == 0) {
+        acpi_power_off(); /* else the console shows why, for as long as anybody looks */
+    }
     power_halt();
 }
 
@@ -55,5 +62,5 @@ _Noreturn void platform_panic(const char *sentence)
 
 bool platform_stop_requested(void)
 {
-    return false;
+    return acpi_power_button();
 }

@@ -6,7 +6,8 @@
  *   35            panic or processor exception
  *   65 + 2n       app_main() returned n (1 to 31; larger n count as 31)
  *   0             no verdict of ours: triple fault with -no-reboot, or QEMU was told to quit
- * Without the device a normal end halts the processor for good, and a panic resets the machine (crash.h).
+ * Without the device a normal end switches the machine off (ACPI) or halts it for good where it cannot, an end with a
+ * code halts it, and a panic resets the machine (crash.h).
  */
 #ifndef JETON_X86_64_POWER_H
 #define JETON_X86_64_POWER_H
