@@ -40,7 +40,7 @@ enum status platform_wall_clock_s(int64_t *unix_s) MUST_USE;
  * May return early for no reason. UINT64_MAX sleeps until an event. */
 void platform_sleep_until(uint64_t deadline_ns);
 
-/* True once the operator has asked the machine to stop (SIGINT or SIGTERM on linux, power button later). */
+/* True once the operator has asked the machine to stop (SIGINT or SIGTERM on linux, the power button). */
 bool platform_stop_requested(void);
 
 /* The loop has come around once more. A machine with a hardware watchdog arms it at the first call, and is reset when

@@ -9,6 +9,28 @@
 
 uint32_t model_read(uintptr_t address);
 void model_write(uintptr_t address, uint32_t value);
+uint16_t model_port_read(uint16_t port);
+void model_port_write(uint16_t port, uint16_t value);
+
+static inline uint16_t port_read16(uint16_t port)
+{
+    return model_port_read(port);
+}
+
+static inline void port_write16(uint16_t port, uint16_t value)
+{
+    model_port_write(port, value);
+}
+
+static inline void port_write8(uint16_t port, uint8_t value)
+{
+    model_port_write(port, value);
+}
+
+static inline void mmio_write8(uintptr_t address, uint8_t value)
+{
+    model_write(address, value);
+}
 
 static inline uint32_t mmio_read32(uintptr_t address)
 {

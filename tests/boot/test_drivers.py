@@ -20,7 +20,8 @@ import machine  # of images/, through appliance
 CUTS = int(os.environ.get("JETON_KILLS", "4"))
 DISKS = (("q35", "nvme"), ("q35", "ahci"), ("pc", "ahci"))
 HOSTILE = {"hostile_disk": ("nvme", "nvme_queue", "ahci", "block", "wait", "flash_disk", "gpt"),
-           "hostile_nic": ("intel_nic", "intel_ring", "nic", "wait")}
+           "hostile_nic": ("intel_nic", "intel_ring", "nic", "wait"),
+           "hostile_acpi": ("acpi", "wait")}
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
@@ -258,9 +259,89 @@ def igb(suite):
         suite.equal("igb serves", rig.client().get("/health/ready").status, 200)
 
 
+# ---- power ----
+
+
+def gone(pid, timeout_s=10):
+    """Wait until the process of a rig is no more."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if machine.read_text(f"/proc/{pid}/stat").rpartition(")")[2].split()[:1] in ([], ["Z"]):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def power_button(suite):
+    """Pressed under load: everything acknowledged is kept, and the machine is off by itself, within seconds."""
+    for model, disk in (("q35", "pflash"), ("pc", "virtio"), ("q35", "nvme"), ("q35", "ahci")):
+        name = f"{model} {disk}"
+        with WatchedRig("qemu", model, disk, boot=False, options=("--option", "rate_issue=0")) as rig:
+            rig.up()
+            kept = [make_token(rig, f"before {number}") for number in range(10)]
+            begin = time.monotonic()
+            rig.monitor.ask(("system_powerdown", {}))
+            suite.check(f"{name}: ends by itself", gone(rig.info["pid"]), rig.console())
+            suite.check(f"{name}: soon", time.monotonic() - begin < 3, time.monotonic() - begin)
+            suite.check(f"{name}: in order", "stopped" in rig.console() and "panic" not in rig.console(), rig.console())
+            rig.kill()
+            rig.up()
+            suite.equal(f"{name}: all is there", {try_token(rig, token) for token in kept}, {200})
+
+
+class Bare:
+    """QEMU without the device that takes a verdict, so that the image has to end as on a real machine. A context manager."""
+
+    def __init__(self, model, words=(), options=()):
+        self.directory = tempfile.TemporaryDirectory(prefix="jeton-bare-")
+        self.monitor = os.path.join(self.directory.name, "qmp")
+        settings = {"machine": model, "disk": "virtio", "memory_mib": 64, "accel": "tcg", "options": list(options),
+                    "image": os.environ.get("JETON_IMAGE")}
+        flash = machine.make_flash(self.directory.name, "virtio")
+        command = machine.qemu_command(settings, self.directory.name, flash, next(machine.random_ports()))
+        at = command.index("isa-debug-exit,iobase=0xf4,iosize=0x04")
+        command[at - 1:at + 1] = ["-qmp", f"unix:{self.monitor},server=on,wait=off", *words]
+        self.console_path = machine.new_console(self.directory.name)
+        self.process = machine.start(command, self.directory.name, own_life=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.directory.cleanup()
+
+    def console(self):
+        return machine.read_text(self.console_path)
+
+    def events(self):
+        """All that QEMU reports from now to its end: (event, reason) each."""
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(20)
+            monitor.connect(self.monitor)
+            answers = monitor.makefile("rb")
+            answers.readline()
+            monitor.sendall(b'{"execute": "qmp_capabilities"} {"execute": "system_powerdown"}')
+            told = [json.loads(line) for line in answers]
+        return [(one["event"], one.get("data", {}).get("reason")) for one in told if "event" in one]
+
+
+def power_off(suite):
+    """After the button, the machine is switched off through ACPI (S5)."""
+    for model in ("q35", "pc"):
+        with Bare(model) as bare:
+            suite.check(f"{model}: ready", wait_for(bare, "ready url", timeout_s=20), bare.console())
+            events = bare.events()
+            suite.check(f"{model}: switched off by the guest", ("SHUTDOWN", "guest-shutdown") in events, events)
+            suite.equal(f"{model}: QEMU ended", bare.process.wait(10), 0)
+            suite.check(f"{model}: in order", "stopped" in bare.console(), bare.console())
+
+
 if __name__ == "__main__":
     SUITE = Suite()
-    for SCENARIO in (hostile, disks, disk_errors, e1000e, link_flaps, several_cards, igb):
+    for SCENARIO in (hostile, disks, disk_errors, e1000e, link_flaps, several_cards, igb, power_button,
+                     power_off):
         if not sys.argv[1:] or any(word in SCENARIO.__name__ for word in sys.argv[1:]):
             SUITE.run(SCENARIO.__name__, SCENARIO)
     SUITE.finish()
