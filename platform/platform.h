@@ -50,8 +50,9 @@ void platform_alive(void);
 /* ---- crashes ---- */
 
 struct platform_crashes {
-    uint32_t total; /* panics, exceptions and hangs that ended in a reset, as far as the machine can remember them */
-    bool storm;     /* three of them within a minute, and this is the boot after: serve, but write nothing */
+    uint32_t
+        total; /* panics, exceptions and hangs that ended in a reset, as far as the machine can remember them */
+    bool storm; /* three of them within a minute, and this is the boot after: serve, but write nothing */
 };
 
 struct platform_crashes platform_crashes(void);
