@@ -92,6 +92,7 @@ SEES_tests/unit   := $(LIBS)
 SEES_tests/sim    := $(LIBS)
 SEES_tests/support := $(LIBS)
 SEES_tests/bench  := ring
+SEES_tests/tools  := ring
 SEES_tests/fuzz   := $(LIBS)
 
 # The flags of one source file: ours by its folder, a library's by the library. Our headers are found by "quoted"
@@ -254,6 +255,18 @@ build/bench/handshake: build/obj/linux/tests/bench/handshake.o $(filter-out %/ap
 build/bench/tls_load: build/obj/linux/tests/bench/tls_load.o
 	@echo "LINK $@"; mkdir -p $(@D)
 	@$(CC) -o $@ $< -lssl -lcrypto
+
+# mbedTLS as it comes, for tests/unit/test_kernels.c to open: all of its names are inside.
+STOCK := aes asn1parse asn1write bignum bignum_core bignum_mod bignum_mod_raw block_cipher chacha20 chachapoly cipher \
+    cipher_wrap constant_time ecdsa ecp ecp_curves gcm md platform_util poly1305 sha256
+
+build/stock_mbedtls.so: $(wildcard tests/tools/stock/*) third_party/sources.lock | build/third_party/mbedtls/.fetched
+	@echo "LINK $@"; mkdir -p $(@D)
+	@$(CC) -O2 -fPIC -shared -Wl,-Bsymbolic -I. -Itests/tools/stock -Ibuild/third_party/mbedtls/include \
+	    -Ibuild/third_party/mbedtls/library -DMBEDTLS_CONFIG_FILE='"stock_mbedtls_config.h"' -o $@ \
+	    tests/tools/stock/stock.c $(patsubst %,build/third_party/mbedtls/library/%.c,$(STOCK))
+
+build/unit/test_kernels build/cover/unit/test_kernels: | build/stock_mbedtls.so
 
 # Programs that link all of the app over the simulator: $1 the target, $2 the folder they are made in.
 define simulator_rules

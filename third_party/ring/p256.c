@@ -305,8 +305,7 @@ bool p256_agree(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t point[P25
 bool p256_sign(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t nonce[P256_SCALAR_BYTES],
                const uint8_t *digest, size_t digest_size, uint8_t signature[P256_SIGNATURE_BYTES])
 {
-    if (!p256_scalar_is_valid(nonce))
-        return false;
+    bool valid = p256_scalar_is_valid(nonce);
     struct {
         struct number d, k, inverse, sum;
         struct point product;
@@ -322,7 +321,7 @@ bool p256_sign(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t nonce[P256
     number_write(r, signature);
     number_write(s, signature + 32);
     kernels_wipe(&secret, sizeof secret);
-    return !is_zero(r) & !is_zero(s);
+    return valid & !is_zero(r) & !is_zero(s);
 }
 
 /* Is x modulo n, of a point that is not at infinity, this r? Without a division: x = X / Z^2 is r or r + n. */
