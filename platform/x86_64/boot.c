@@ -17,6 +17,7 @@
 #include "platform/x86_64/options.h"
 #include "platform/x86_64/paging.h"
 #include "platform/x86_64/pci.h"
+#include "platform/x86_64/screen.h"
 #include "platform/x86_64/traps.h"
 #include "platform/x86_64/virtio.h"
 #include "platform/x86_64/watchdog.h"
@@ -36,6 +37,7 @@ _Noreturn void boot_main(uint32_t start_info)
     options_load_files();
     acpi_init();
     pci_init();
+    screen_init();
     generation_init();
     watchdog_init();
     crash_init();

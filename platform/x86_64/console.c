@@ -6,6 +6,7 @@
 #include "platform/platform.h"
 #include "platform/x86_64/console.h"
 #include "platform/x86_64/cpu.h"
+#include "platform/x86_64/screen.h"
 
 #define COM1                  0x3f8U
 #define UART_DATA             (COM1 + 0)
@@ -80,6 +81,7 @@ void console_flush(void)
 
 void platform_console_write(struct bytes text)
 {
+    screen_write(text);
     if (!line_present) {
         return;
     }

@@ -6,6 +6,8 @@ Ends with 'N passed, N failed, N skipped'. Words on the command line choose scen
 """
 import json
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import time
 
 import test_powercut
 from appliance import ROOT, Rig, Suite
+from firmware import IMAGES, OVMF, Disk, Firmware
 import machine  # of images/, through appliance
 
 CUTS = int(os.environ.get("JETON_KILLS", "4"))
@@ -143,14 +146,14 @@ def disk_errors(suite):
 
 
 class Monitor:
-    """QMP of a rig that was started with its arguments."""
+    """QMP of a machine whose command line has our words."""
 
     def __init__(self, folder):
         self.path = os.path.join(folder, "qmp")
-        self.arguments = ["--qemu=-qmp", f"--qemu=unix:{self.path},server=on,wait=off"]
+        self.words = ["-qmp", f"unix:{self.path},server=on,wait=off"]
 
     def ask(self, *commands):
-        """Run the commands, (name, arguments) each, over a connection of their own."""
+        """Run the commands, (name, arguments) each, over a connection of their own; the last one's answer."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(10)
             monitor.connect(self.path)
@@ -158,8 +161,10 @@ class Monitor:
             answers.readline()
             for name, arguments in (("qmp_capabilities", {}), *commands):
                 monitor.sendall(json.dumps({"execute": name, "arguments": arguments}).encode())
-                while b"return" not in answers.readline():
-                    pass
+                answer = {}
+                while "return" not in answer:
+                    answer = json.loads(answers.readline())
+            return answer["return"]
 
     def set_link(self, up, name="net"):
         self.ask(("set_link", {"name": name, "up": up}))
@@ -183,7 +188,7 @@ class WatchedRig(Rig):
     def __init__(self, *arguments, words=(), **more):
         super().__init__(*arguments, **more)
         self.monitor = Monitor(self.directory)
-        self.arguments += self.monitor.arguments + [f"--qemu={word}" for word in words]
+        self.arguments += [f"--qemu={word}" for word in [*self.monitor.words, *words]]
 
 
 def wait_for(rig, text, count=1, timeout_s=10):
@@ -290,17 +295,18 @@ def power_button(suite):
 
 
 class Bare:
-    """QEMU without the device that takes a verdict, so that the image has to end as on a real machine. A context manager."""
+    """QEMU without the device that takes a verdict, so that the image has to end as on a real machine. A context manager
+    with a monitor."""
 
     def __init__(self, model, words=(), options=()):
         self.directory = tempfile.TemporaryDirectory(prefix="jeton-bare-")
-        self.monitor = os.path.join(self.directory.name, "qmp")
+        self.monitor = Monitor(self.directory.name)
         settings = {"machine": model, "disk": "virtio", "memory_mib": 64, "accel": "tcg", "options": list(options),
                     "image": os.environ.get("JETON_IMAGE")}
         flash = machine.make_flash(self.directory.name, "virtio")
         command = machine.qemu_command(settings, self.directory.name, flash, next(machine.random_ports()))
         at = command.index("isa-debug-exit,iobase=0xf4,iosize=0x04")
-        command[at - 1:at + 1] = ["-qmp", f"unix:{self.monitor},server=on,wait=off", *words]
+        command[at - 1:at + 1] = [*self.monitor.words, *words]
         self.console_path = machine.new_console(self.directory.name)
         self.process = machine.start(command, self.directory.name, own_life=False)
 
@@ -319,7 +325,7 @@ class Bare:
         """All that QEMU reports from now to its end: (event, reason) each."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(20)
-            monitor.connect(self.monitor)
+            monitor.connect(self.monitor.path)
             answers = monitor.makefile("rb")
             answers.readline()
             monitor.sendall(b'{"execute": "qmp_capabilities"} {"execute": "system_powerdown"}')
@@ -338,10 +344,97 @@ def power_off(suite):
             suite.check(f"{model}: in order", "stopped" in bare.console(), bare.console())
 
 
+# ---- screens ----
+
+
+def screen_text(monitor, folder):
+    """What a VGA card in text mode shows: 25 lines."""
+    path = os.path.join(folder, "text.bin")
+    monitor.ask(("pmemsave", {"val": 0xb8000, "size": 4000, "filename": path}))
+    with open(path, "rb") as file:
+        cells = file.read()
+    return [cells[at:at + 160:2].decode("latin-1").rstrip() for at in range(0, 4000, 160)]
+
+
+def read_font():
+    """{rows of a glyph: its character} of the image's font."""
+    with open(os.path.join(ROOT, "platform/x86_64/screen_font.c"), encoding="ascii") as file:
+        glyphs = re.findall(r"^    \{(0x.*)\},", file.read(), re.M)
+    return {tuple(int(row, 16) for row in glyph.split(",")): chr(0x20 + at) for at, glyph in enumerate(glyphs)}
+
+
+def read_picture(path):
+    """(width, height, pixels) of a PPM file; a pixel is True where it is not black."""
+    with open(path, "rb") as file:
+        kind, size, _ = file.readline(), file.readline(), file.readline()
+        assert kind == b"P6\n", kind
+        width, height = map(int, size.split())
+        data = file.read()
+    return width, height, [any(data[at:at + 3]) for at in range(0, 3 * width * height, 3)]
+
+
+def picture_text(path):
+    """The lines of a picture of our screen; a cell that is no letter of ours reads as \\x00."""
+    width, height, pixels = read_picture(path)
+    font, dot = read_font(), 2 if width >= 1200 else 1
+    lines = []
+    for top in range(0, min(height // (10 * dot), 48) * 10 * dot, 10 * dot):
+        line = ""
+        for left in range(0, min(width // (6 * dot), 128) * 6 * dot, 6 * dot):
+            glyph = tuple(sum(pixels[(top + y * dot) * width + left + x * dot] << (4 - x) for x in range(5))
+                          for y in range(8))
+            line += font.get(glyph, "\0")
+        lines.append(line.rstrip())
+    return lines
+
+
+def unwrapped(lines):
+    """What the lines say, whatever their breaks."""
+    return "".join(lines).replace(" ", "")
+
+
+class WatchedFirmware(Firmware):
+    """A machine that boots by its firmware, with a screen and a monitor."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.monitor = Monitor(self.directory)
+
+    def command(self):
+        return [*super().command(), "-device", "VGA", *self.monitor.words]
+
+
+def screens(suite):
+    """The screen shows what the serial line carries, in VGA's text mode and in UEFI's framebuffer."""
+    with Bare("q35", ["-device", "VGA"]) as bare:
+        suite.check("text mode: ready", wait_for(bare, "ready url", timeout_s=20), bare.console())
+        lines = screen_text(bare.monitor, bare.directory.name)
+        console = unwrapped(bare.console().replace("\r", "").split("\n"))
+        suite.check("text mode: all of it", unwrapped(lines) == console, (lines, console))
+    if not os.path.exists(os.path.join(OVMF, "OVMF_CODE_4M.fd")):
+        suite.skipped += 1
+        return
+    with tempfile.TemporaryDirectory(prefix="jeton-screen-") as folder:
+        image = os.path.join(folder, "jeton.img")
+        shutil.copyfile(os.path.join(IMAGES, "jeton.img"), image)
+        framebuffer(suite, image)
+
+
+def framebuffer(suite, image):
+    with WatchedFirmware(True, [Disk("virtio", image, boot=True)]) as uefi:
+        uefi.up()
+        path = os.path.join(uefi.directory, "screen.ppm")
+        uefi.monitor.ask(("screendump", {"filename": path}))
+        lines = picture_text(path)
+        said = [line for line in uefi.console().split("\n") if line.startswith("jeton: ")]
+        suite.check("framebuffer: all of it", len(said) > 1 and unwrapped(lines).endswith(unwrapped(said)), (lines, said))
+        suite.check("framebuffer: nothing else", "\0" not in unwrapped(lines), lines)
+
+
 if __name__ == "__main__":
     SUITE = Suite()
     for SCENARIO in (hostile, disks, disk_errors, e1000e, link_flaps, several_cards, igb, power_button,
-                     power_off):
+                     power_off, screens):
         if not sys.argv[1:] or any(word in SCENARIO.__name__ for word in sys.argv[1:]):
             SUITE.run(SCENARIO.__name__, SCENARIO)
     SUITE.finish()
