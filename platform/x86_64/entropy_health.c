@@ -10,7 +10,7 @@ struct cutoffs {
 
 static struct cutoffs cutoffs_of(enum health_claim claim)
 {
-    return claim == HEALTH_CLAIM_1_BIT ? (struct cutoffs){31, 325} : (struct cutoffs){9, 71};
+    return claim == HEALTH_CLAIM_QUARTER_BIT ? (struct cutoffs){121, 477} : (struct cutoffs){9, 71};
 }
 
 void health_init(struct health *health, enum health_claim claim)

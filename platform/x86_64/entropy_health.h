@@ -15,7 +15,7 @@
 
 /* What the source claims in each byte. */
 enum health_claim {
-    HEALTH_CLAIM_1_BIT,
+    HEALTH_CLAIM_QUARTER_BIT,
     HEALTH_CLAIM_4_BITS
 };
 

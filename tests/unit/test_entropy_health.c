@@ -84,15 +84,15 @@ static uint8_t period_4(uint32_t index)
 static uint8_t mostly_stuck_bit(uint32_t index)
 {
     (void)index;
-    return random_byte() < 40 ? 1 : 0;
+    return random_byte() < 8 ? 1 : 0;
 }
 
 static void test_good_sources_pass(void **state)
 {
     (void)state;
     assert_int_equal(samples_to_failure(HEALTH_CLAIM_4_BITS, good), LONG_RUN);
-    assert_int_equal(samples_to_failure(HEALTH_CLAIM_1_BIT, good), LONG_RUN);
-    assert_int_equal(samples_to_failure(HEALTH_CLAIM_1_BIT, one_good_bit), LONG_RUN);
+    assert_int_equal(samples_to_failure(HEALTH_CLAIM_QUARTER_BIT, good), LONG_RUN);
+    assert_int_equal(samples_to_failure(HEALTH_CLAIM_QUARTER_BIT, one_good_bit), LONG_RUN);
 }
 
 static void test_stuck_sources_fail_at_the_cutoff(void **state)
@@ -100,7 +100,7 @@ static void test_stuck_sources_fail_at_the_cutoff(void **state)
     (void)state;
     assert_int_equal(samples_to_failure(HEALTH_CLAIM_4_BITS, stuck_low), 9);
     assert_int_equal(samples_to_failure(HEALTH_CLAIM_4_BITS, stuck_high), 9);
-    assert_int_equal(samples_to_failure(HEALTH_CLAIM_1_BIT, stuck_low), 31);
+    assert_int_equal(samples_to_failure(HEALTH_CLAIM_QUARTER_BIT, stuck_low), 121);
     assert_in_range(samples_to_failure(HEALTH_CLAIM_4_BITS, stuck_later), 10008, 10009);
 }
 
@@ -111,7 +111,7 @@ static void test_biased_and_repeating_sources_fail(void **state)
     assert_in_range(samples_to_failure(HEALTH_CLAIM_4_BITS, period_2), 71, HEALTH_WINDOW);
     assert_in_range(samples_to_failure(HEALTH_CLAIM_4_BITS, period_4), 71, HEALTH_WINDOW);
     assert_in_range(samples_to_failure(HEALTH_CLAIM_4_BITS, one_good_bit), 9, HEALTH_WINDOW);
-    assert_in_range(samples_to_failure(HEALTH_CLAIM_1_BIT, mostly_stuck_bit), 31, 10 * HEALTH_WINDOW);
+    assert_in_range(samples_to_failure(HEALTH_CLAIM_QUARTER_BIT, mostly_stuck_bit), 121, 10 * HEALTH_WINDOW);
 }
 
 static void test_start_up_takes_1024_samples(void **state)
