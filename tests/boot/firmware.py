@@ -34,8 +34,9 @@ class Disk:
 class Firmware:
     """One machine with a directory of its own; a context manager that leaves nothing behind."""
 
-    def __init__(self, uefi, disks, secure_vars=None, kernel=None, memory_mib=128):
+    def __init__(self, uefi, disks, secure_vars=None, kernel=None, memory_mib=128, network_boot=None):
         self.uefi, self.disks, self.secure_vars, self.kernel = uefi, disks, secure_vars, kernel
+        self.network_boot = network_boot  # a file of build/images, offered by TFTP
         self.memory_mib = memory_mib
         self.directory = tempfile.mkdtemp(prefix="jeton-firmware-")
         self.console_path = os.path.join(self.directory, "console.log")
@@ -68,10 +69,16 @@ class Firmware:
         cpu = "host,-arch-capabilities" if accel == "kvm" else "max"
         return ["qemu-system-x86_64", *self.firmware_arguments(), "-accel", accel, "-cpu", cpu, "-m", str(self.memory_mib),
                 "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "file:" + self.console_path,
-                "-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:443",
-                "-device", "virtio-net-pci,netdev=net,disable-legacy=on,romfile=",
-                "-device", "virtio-rng-pci,disable-legacy=on",
+                *self.network_arguments(), "-device", "virtio-rng-pci,disable-legacy=on",
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04", *disks]
+
+    def network_arguments(self):
+        """With network boot: by the firmware itself for a program, by iPXE in the card's ROM for a script."""
+        offer = f",tftp={IMAGES},bootfile={self.network_boot}" if self.network_boot else ""
+        rom = "" if (self.network_boot or "").endswith(".ipxe") else ",romfile="
+        first = ",bootindex=0" if self.network_boot else ""
+        return ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{self.port}-:443{offer}",
+                "-device", f"virtio-net-pci,netdev=net,disable-legacy=on{rom}{first}"]
 
     def start(self):
         self.port = next(machine.random_ports())

@@ -113,6 +113,15 @@ def compact_disc(suite):
             suite.equal("ISO on a stick", bios.up().get("/tokens", basic=token).status, 200)
 
 
+def network(suite):
+    """The UEFI program by the firmware's own network boot, and by iPXE with the script that `make image` writes."""
+    with tempfile.TemporaryDirectory(prefix="jeton-disk-") as folder:
+        disk = blank(folder)
+        for name in ("jeton.efi", "jeton.ipxe"):
+            with Firmware(True, [Disk("virtio", disk)], network_boot=name, memory_mib=256) as uefi:
+                suite.equal(f"{name} over the network", uefi.up().get("/health/ready").status, 200)
+
+
 # ---- other people's disks ----
 
 
@@ -195,8 +204,8 @@ def files(suite):
 
 
 SCENARIOS = [("virtio", one_disk, "virtio"), ("ahci", one_disk, "ahci"), ("nvme", one_disk, "nvme"), ("qcow2", qcow2),
-             ("stick", stick), ("CD", compact_disc), ("other people's disks", left_alone), ("second copy", second_copy),
-             ("files", files)]
+             ("stick", stick), ("CD", compact_disc), ("network", network),
+             ("other people's disks", left_alone), ("second copy", second_copy), ("files", files)]
 
 if __name__ == "__main__":
     SUITE = Suite()
