@@ -259,6 +259,23 @@ static void test_lying_header(void **state)
     }
 }
 
+/* Tables that would not fit into the reader's buffer, though there is room for them on the disk. */
+static void test_large_tables(void **state)
+{
+    (void)state;
+    static const uint32_t shapes[][2] = {{257, 128}, {129, 256}, {2, 16512}, {1, 32896}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        make_disk(512);
+        memset(at_sector(SECTORS - 1), 0, 512);
+        put64(at_sector(1) + HEADER_FIRST, 1000);
+        put32(at_sector(1) + HEADER_COUNT, shapes[i][0]);
+        put32(at_sector(1) + HEADER_ENTRY, shapes[i][1]);
+        put32(at_sector(1) + HEADER_CRC, 0);
+        put32(at_sector(1) + HEADER_CRC, crc32_of(at_sector(1), 92));
+        expect(STATUS_DAMAGED);
+    }
+}
+
 /* Any one byte of the first copy spoilt: the second is used, or the byte did not matter; never another span. */
 static void test_each_byte(void **state)
 {
@@ -307,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup(test_each_byte, setup),
         cmocka_unit_test_setup(test_unreadable, setup),
         cmocka_unit_test_setup(test_small_and_odd_disks, setup),
+        cmocka_unit_test_setup(test_large_tables, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
