@@ -215,6 +215,33 @@ void pcbs_restore(void)
     restore(&tcp_tw_pcbs, &hidden_waiting);
 }
 
+/* How many the list has; SIZE_MAX where one is not where it says. */
+static size_t count_sound(struct tcp_pcb **list)
+{
+    size_t count = 0;
+    for (struct tcp_pcb **link = list; *link != NULL; link = &(*link)->next, count++)
+        if ((*link)->ext_args[ARGUMENT_LINK].data != link)
+            return SIZE_MAX;
+    return count;
+}
+
+static size_t count_chained(void)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < PCBS_BUCKETS; i++)
+        for (struct tcp_pcb **link = &buckets[i]; *link != NULL; link = chain_place(*link), count++)
+            if ((*link)->ext_args[ARGUMENT_CHAIN_LINK].data != link)
+                return SIZE_MAX;
+    return count;
+}
+
+bool pcbs_are_sound(void)
+{
+    size_t active = count_sound(&tcp_active_pcbs);
+    size_t waiting = count_sound(&tcp_tw_pcbs);
+    return active != SIZE_MAX && waiting != SIZE_MAX && count_chained() == active + waiting;
+}
+
 uint32_t pcbs_challenged_ms(const struct tcp_pcb *pcb)
 {
     return (uint32_t)(uintptr_t)pcb->ext_args[ARGUMENT_CHALLENGED].data;

@@ -32,6 +32,9 @@ void pcbs_restore(void);
 uint32_t pcbs_challenged_ms(const struct tcp_pcb *pcb);
 void pcbs_set_challenged_ms(struct tcp_pcb *pcb, uint32_t now_ms);
 
+/* True if each connection is where it says, and in the hash if in a list. For tests: it looks at all. */
+bool pcbs_are_sound(void);
+
 struct net_address net_address_of(const ip_addr_t *address);
 
 #endif

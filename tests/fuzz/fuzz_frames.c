@@ -109,7 +109,29 @@ static void put_checksum(uint8_t *at, uint16_t sum)
     at[1] = (uint8_t)sum;
 }
 
-/* Make the frame one for us, and its IPv4, TCP, UDP and ICMP checksums right where there is room for them. */
+/* IPv6 to our link-local address, or to the group that it was for, with its size and the checksum of what it carries. */
+static void make_right_ipv6(uint8_t *ip, size_t size, const uint8_t *mac)
+{
+    const uint8_t guest[16] = {0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2],
+                               0xff, 0xfe, mac[3],           mac[4], mac[5]};
+    if (size < IPV6_BYTES + 8) {
+        return;
+    }
+    size_t carried = size - IPV6_BYTES, place = ip[6] == 6 ? 16 : ip[6] == 17 ? 6 : 2;
+    ip[4] = (uint8_t)(carried >> 8);
+    ip[5] = (uint8_t)carried;
+    if (ip[24] != 0xff) {
+        memcpy(ip + 24, guest, sizeof(guest));
+    }
+    if (carried < place + 2) {
+        return;
+    }
+    memset(ip + IPV6_BYTES + place, 0, 2);
+    uint32_t pseudo = (uint16_t)~checksum(ip + 8, 32, ip[6] + (uint32_t)carried);
+    put_checksum(ip + IPV6_BYTES + place, checksum(ip + IPV6_BYTES, carried, pseudo));
+}
+
+/* Make the frame one for us, and its sender and its checksums right where there is room for them. */
 static void make_right(uint8_t *frame, size_t size)
 {
     static const uint8_t guest[4] = {10, 0, 0, 2};
@@ -117,6 +139,13 @@ static void make_right(uint8_t *frame, size_t size)
     uint8_t *ip = frame + ETHERNET_BYTES;
     platform_nic_info(&nic);
     memcpy(frame, nic.mac, sizeof(nic.mac));
+    frame[6] &= 0xfe;
+    if (size >= ETHERNET_BYTES + ARP_BYTES && frame[12] == 8 && frame[13] == 6) {
+        memcpy(ip + 8, frame + 6, sizeof(nic.mac));
+    }
+    if (frame[12] == 0x86 && frame[13] == 0xdd) {
+        make_right_ipv6(ip, size - ETHERNET_BYTES, nic.mac);
+    }
     if (size < ETHERNET_BYTES + IP_BYTES || frame[12] != 8 || frame[13] != 0) {
         return;
     }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "net/frame.h"
+#include "net/pcbs.h"
 #include "net/segments.h"
 #include "platform/sim/sim.h"
 #include "tests/support/net_rig.h"
@@ -22,6 +23,8 @@
 #define SYNS_PER_MS 3
 #define REQUEST_MS  100
 #define PROBES      100
+#define MEMBERS     450
+#define ROUNDS      2
 #define TOLERATED   8 /* chunks of memory: entries of neighbours may have come */
 
 /* ---- SYN floods ---- */
@@ -315,6 +318,74 @@ static void test_options(void **state)
     }
 }
 
+/* ---- many connections ---- */
+
+struct member {
+    uint16_t port;
+    uint32_t next;     /* ours */
+    uint32_t expected; /* of it */
+};
+
+static void send_as(struct member *member, uint8_t flags, struct bytes data)
+{
+    const struct host_segment segment = {flags, member->next, member->expected, data};
+    host.port = member->port;
+    host.expected = member->expected;
+    host.next = member->next + (uint32_t)data.size;
+    host_send_segment(&segment);
+    member->next += (uint32_t)data.size + ((flags & HOST_FIN) != 0);
+    wire_turn();
+    host_take_frames(NULL);
+    member->expected = host.expected;
+}
+
+static struct member members[MEMBERS];
+
+static void open_members(void)
+{
+    for (size_t i = 0; i < MEMBERS; i++) {
+        assert_true(wire_connect());
+        members[i] = (struct member){host.port, host.next, host.expected};
+    }
+    wire_turn();
+}
+
+/* One of the first `left` ends, by FIN or RST, after some others were heard. */
+static void end_one(size_t left)
+{
+    size_t one = (size_t)(sim_random(&stranger_seed) % left);
+    for (unsigned i = 0; i < 3; i++) {
+        struct member *other = &members[sim_random(&stranger_seed) % left];
+        send_as(other, HOST_ACK, BYTES_LITERAL("\x16"));
+        assert_false(host.peer_reset);
+    }
+    send_as(&members[one], left % 3 == 0 ? HOST_FIN | HOST_ACK : HOST_RST, bytes_of("", 0));
+    members[one] = members[left - 1];
+    host.peer_reset = false;
+}
+
+/* Each of many finds its own segments, in any order, while others end around it. */
+static void test_many_connections(void **state)
+{
+    (void)state;
+    wire_wait_ms(30000);
+    const uint32_t others = connections();
+    const size_t before = stranger_chunks();
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        open_members();
+        assert_int_equal(connections(), others + MEMBERS);
+        for (size_t left = MEMBERS; left > 0; left--) {
+            end_one(left);
+            assert_true(pcbs_are_sound());
+        }
+        wire_wait_ms(30000);
+        assert_true(pcbs_are_sound());
+        assert_int_equal(connections(), others);
+        assert_in_range(stranger_chunks(), 0, before + TOLERATED);
+    }
+    wire_serve_one();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -327,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_sequence_index),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_many_connections),
     };
     return cmocka_run_group_tests(tests, wire_start, NULL);
 }
