@@ -96,9 +96,8 @@ static void on_destroy(u8_t id, void *data)
         return;
     struct tcp_pcb *pcb = *chain_link;
     struct tcp_pcb **link = pcb->ext_args[ARGUMENT_LINK].data;
-    if (link != NULL)
-        set_link(*link, ARGUMENT_LINK,
-                 link); /* the slow timer has unlinked it: its follower stands here now */
+    if (link != NULL) /* the slow timer has unlinked it: its follower stands here now */
+        set_link(*link, ARGUMENT_LINK, link);
     leave_chain(pcb);
 }
 
