@@ -235,7 +235,8 @@ static void write_store(struct buffer *out)
                   stats.programmed_bytes);
     metrics_write(out, "jeton_store_erases_total", "counter", "Blocks erased.", stats.erase_count);
     metrics_write(out, "jeton_store_bad_blocks", "gauge", "Blocks mapped out.", stats.bad_block_count);
-    metrics_write(out, "jeton_store_read_only", "gauge", "1 when nothing is written any more.", stats.read_only);
+    metrics_write(out, "jeton_store_read_only", "gauge", "1 when nothing is written any more.",
+                  stats.read_only);
 }
 
 void metrics(struct exchange *exchange)

@@ -10,18 +10,19 @@
 #include "platform/x86_64/memory.h"
 #include "platform/x86_64/power.h"
 
-#define VECTOR_COUNT         64U
-#define CODE_SELECTOR        0x08U
-#define TSS_SELECTOR         0x10U
-#define GATE_INTERRUPT       0x8e00U /* present, ring 0, interrupt gate: IF is cleared */
-#define BACKTRACE_MAX        12U
-#define BUILD_ID_AT          16U /* behind the head of the ELF note and its name, "GNU" */
-#define BUILD_ID_BYTES       20U
-#define VECTOR_NMI           2U
-#define VECTOR_DOUBLE_FAULT  8U
-#define VECTOR_PAGE_FAULT    14U
-#define VECTOR_MACHINE_CHECK 18U
-#define VECTOR_FIRST_DEVICE  32U
+#define VECTOR_COUNT          64U
+#define CODE_SELECTOR         0x08U
+#define TSS_SELECTOR          0x10U
+#define GATE_INTERRUPT        0x8e00U /* present, ring 0, interrupt gate: IF is cleared */
+#define BACKTRACE_MAX         12U
+#define BUILD_ID_AT           16U /* behind the head of the ELF note and its name, "GNU" */
+#define BUILD_ID_BYTES        20U
+#define VECTOR_NMI            2U
+#define VECTOR_INVALID_OPCODE 6U
+#define VECTOR_DOUBLE_FAULT   8U
+#define VECTOR_PAGE_FAULT     14U
+#define VECTOR_MACHINE_CHECK  18U
+#define VECTOR_FIRST_DEVICE   32U
 
 #define FAULT_PRESENT 0x01U /* page-fault error code: the page is there, the right is missing */
 #define FAULT_FETCH   0x10U
@@ -192,6 +193,13 @@ static void print_registers(const struct trap_frame *f)
     }
 }
 
+/* What -fsanitize puts where a check fails, and the compiler where nothing can come: ud2. */
+static bool is_trap_of_compiler(uint64_t rip)
+{
+    const uint8_t *code = (const uint8_t *)(uintptr_t)rip;
+    return in_text(rip) && in_text(rip + 1) && code[0] == 0x0f && code[1] == 0x0b;
+}
+
 static void print_cause(const struct trap_frame *frame, uint64_t cr2)
 {
     console_print("\npanic: exception ");
@@ -207,6 +215,9 @@ static void print_cause(const struct trap_frame *frame, uint64_t cr2)
     if (frame->vector == VECTOR_PAGE_FAULT && cr2 >= (uintptr_t)main_stack_start - 4096 &&
         cr2 < (uintptr_t)main_stack_start) {
         console_print(": stack overflow");
+    }
+    if (frame->vector == VECTOR_INVALID_OPCODE && is_trap_of_compiler(frame->rip)) {
+        console_print(": undefined behaviour");
     }
     console_print("\n");
 }

@@ -16,7 +16,7 @@ from test_platform import EXIT_OK, EXIT_PANIC, MACHINES, check, run
 PAGE_FAULT = r"exception 14 \(page fault\), error code 0x"
 READS_ABSENT, WRITES_ABSENT, FETCHES_ABSENT = PAGE_FAULT + "0000", PAGE_FAULT + "0002", PAGE_FAULT + "0010"
 WRITES_READ_ONLY, FETCHES_DATA = PAGE_FAULT + "0003", PAGE_FAULT + "0011"
-TRAP = r"exception 6 \(invalid opcode\)"  # what trapping UBSan executes
+TRAP = r"exception 6 \(invalid opcode\).*: undefined behaviour"  # what trapping UBSan executes
 VIOLATIONS = {
     "text_write": WRITES_READ_ONLY, "rodata_write": WRITES_READ_ONLY, "layout_write": WRITES_READ_ONLY,
     "rodata_execute": FETCHES_DATA, "data_execute": FETCHES_DATA, "bss_execute": FETCHES_DATA,
@@ -39,7 +39,7 @@ VIOLATIONS = {
     "bad_bool": TRAP, "unreachable": TRAP, "null_argument": TRAP, "divide_by_zero": TRAP,
     "divide_fault": r"exception 0 \(divide error\)", "invalid_opcode": TRAP, "breakpoint": r"exception 3 \(breakpoint\)",
     "stray_interrupt": r"exception 13 \(general protection\)", "bad_segment": r"exception 13 \(general protection\)",
-    "failed_assert": "panic: assertion failed", "aborts": r"abort\(\) was called",
+    "bad_stack": r"exception (14|8) ", "failed_assert": "panic: assertion failed", "aborts": r"abort\(\) was called",
     "panics": "this is the sentence", "foreign_dma": "an address for a device lies outside of our memory",
 }
 BOOTS = 6

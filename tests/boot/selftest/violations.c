@@ -363,6 +363,12 @@ static void bad_segment(void)
     __asm__ volatile("movw %w0, %%es" : : "r"(0x7f8));
 }
 
+/* With the stack pointer astray the report itself must not need that stack. */
+static void bad_stack(void)
+{
+    __asm__ volatile("movq %0, %%rsp; int $40" : : "r"(NOWHERE) : "memory");
+}
+
 static void failed_assert(void)
 {
     assert(zero == 1);
@@ -438,6 +444,7 @@ static const struct {
                   {"breakpoint", breakpoint},
                   {"stray_interrupt", stray_interrupt},
                   {"bad_segment", bad_segment},
+                  {"bad_stack", bad_stack},
                   {"failed_assert", failed_assert},
                   {"aborts", aborts},
                   {"panics", panics},
