@@ -121,8 +121,7 @@ static void destroy(struct slot *slot)
     heap_give(heap, slot);
     counts.connection_count--;
     if (counts.connection_count == 0)
-        log_debug("no connections; heap in use: %zu bytes in %zu chunks", heap->in_use_bytes,
-                  heap->in_use_count);
+        log_debug("no connections; heap: %zu bytes in %zu chunks", heap->in_use_bytes, heap->in_use_count);
 }
 
 /* After anything was done to a connection: into the lists that fit its state. */
@@ -168,10 +167,7 @@ static void wire_finish(void *context)
 }
 
 static const struct conn_wire wire = {
-    .bytes = {.write = wire_write, .read = wire_read},
-    .flush = wire_flush,
-    .finish = wire_finish,
-};
+    .bytes = {.write = wire_write, .read = wire_read}, .flush = wire_flush, .finish = wire_finish};
 
 /* ---- accepting ---- */
 
@@ -486,11 +482,9 @@ enum status server_start(const struct server_options *options)
 
 void server_drop_all(void)
 {
-    for (size_t i = 0; i < CONN_TIMER_COUNT; i++) {
-        struct list_node *node;
-        while ((node = list_first(&timers[i])) != NULL)
-            destroy(LIST_OWNER(node, struct slot, timer));
-    }
+    for (size_t i = 0; i < CONN_TIMER_COUNT; i++)
+        while (list_first(&timers[i]) != NULL)
+            destroy(LIST_OWNER(list_first(&timers[i]), struct slot, timer));
 }
 
 void server_stats(struct server_stats *stats)

@@ -41,7 +41,7 @@ static uint8_t sum(const struct record *record)
 static void load(void)
 {
     uint8_t *bytes = (uint8_t *)&kept;
-    for (uint8_t i = 0; i < sizeof kept; i++) {
+    for (size_t i = 0; i < sizeof kept; i++) {
         bytes[i] = cmos_read((uint8_t)(CMOS_OURS + i));
     }
     if (kept.mark != MARK || kept.version != VERSION || sum(&kept) != CHECKSUM_KEY) {
@@ -54,7 +54,7 @@ static void save(void)
     kept.checksum = 0;
     kept.checksum = (uint8_t)(CHECKSUM_KEY - sum(&kept));
     const uint8_t *bytes = (const uint8_t *)&kept;
-    for (uint8_t i = 0; i < sizeof kept; i++) {
+    for (size_t i = 0; i < sizeof kept; i++) {
         cmos_write((uint8_t)(CMOS_OURS + i), bytes[i]);
     }
 }

@@ -106,7 +106,7 @@ static void relocate(void)
             *place++ += layout.link_slide;
             continue;
         }
-        for (unsigned bit = 1; bit < 64; bit++) {
+        for (unsigned bit = 1; bit < 64 && place != NULL; bit++) {
             if (*word >> bit & 1) {
                 place[bit - 1] += layout.link_slide;
             }

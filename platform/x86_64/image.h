@@ -19,4 +19,9 @@ extern const uint8_t nmi_stack_start[], nmi_stack_end[];
 extern const uint8_t machine_check_stack_start[], machine_check_stack_end[];
 extern const uint8_t double_fault_stack_start[], double_fault_stack_end[];
 
+static inline uint64_t image_bytes(void)
+{
+    return (uintptr_t)image_end - (uintptr_t)image_start;
+}
+
 #endif

@@ -42,7 +42,7 @@ static void add(uint64_t start, uint64_t end)
 static void add_around_image(uint64_t start, uint64_t end)
 {
     uint64_t hole_start = layout.image_physical;
-    uint64_t hole_end = layout.image_physical + (uint64_t)(image_end - image_start);
+    uint64_t hole_end = layout.image_physical + image_bytes();
     if (end <= hole_start || start >= hole_end) {
         add(start, end);
         return;

@@ -64,7 +64,7 @@ static uint64_t *table_new(void)
 static uint64_t *table_at(uint64_t physical)
 {
     uint64_t in_image = physical - layout.image_physical;
-    bool early = in_image < (uint64_t)(image_end - image_start);
+    bool early = in_image < image_bytes();
     return (uint64_t *)(uintptr_t)(physical + (early ? layout.image_slide : layout.ram_slide));
 }
 
@@ -180,8 +180,7 @@ static uintptr_t map_foreign(uint64_t address, uint64_t size_bytes, uint64_t low
         }
     }
     if (overlaps(start, end, 0, low_end) ||
-        overlaps(start, end, layout.image_physical,
-                 layout.image_physical + (uint64_t)(image_end - image_start))) {
+        overlaps(start, end, layout.image_physical, layout.image_physical + image_bytes())) {
         return 0;
     }
     map_range(start + layout.device_slide, end + layout.device_slide, layout.device_slide, rights);

@@ -23,7 +23,7 @@ static struct {
 
 static const uint64_t *table_at(uint64_t physical)
 {
-    bool early = physical - layout.image_physical < (uint64_t)(image_end - image_start);
+    bool early = physical - layout.image_physical < image_bytes();
     return (const uint64_t *)(uintptr_t)(physical + (early ? layout.image_slide : layout.ram_slide));
 }
 
@@ -98,7 +98,7 @@ void selftest_mappings(void)
     selftest_say_number("pages", seen.pages);
     selftest_say_number("writable", seen.writable);
     selftest_say_number("executable", seen.executable);
-    selftest_say_number("text", (uint64_t)(text_end - text_start) / 4096);
+    selftest_say_number("text", ((uintptr_t)text_end - (uintptr_t)text_start) / 4096);
     selftest_say_number("both", seen.both);
     selftest_say_number("user", seen.user);
     selftest_say_number("identity", seen.identity);

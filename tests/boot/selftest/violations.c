@@ -27,6 +27,7 @@ static volatile int int_min = INT_MIN;
 static const uint8_t constant[16] = {RETURN_OPCODE};
 static uint8_t initialised[16] = {RETURN_OPCODE};
 static volatile uint64_t sink;
+static volatile int int_sink;
 
 static void read_at(uint64_t address)
 {
@@ -268,28 +269,29 @@ static void canary(void)
 
 static void signed_add(void)
 {
-    sink = (uint64_t)(int_max + one);
+    int_sink = int_max + one;
 }
 
 static void signed_multiply(void)
 {
-    sink = (uint64_t)(int_max * (one + 1));
+    int_sink = int_max * (one + 1);
 }
 
 static void signed_negate(void)
 {
-    sink = (uint64_t)-int_min;
+    int_sink = -int_min;
 }
 
 static void shift_too_far(void)
 {
-    sink = (uint64_t)(one << (one + 31));
+    // cppcheck-suppress [shiftTooManyBits,integerOverflow]
+    int_sink = one << (one + 31);
 }
 
 static void index_out_of_bounds(void)
 {
     static int numbers[4];
-    sink = (uint64_t)numbers[one + 3];
+    sink = (uint64_t)numbers[one + 3]; // cppcheck-suppress arrayIndexOutOfBounds
 }
 
 static void null_member(void)
@@ -311,7 +313,7 @@ static void member_out_of_bounds(void)
     static struct {
         uint32_t numbers[4];
     } few;
-    sink = few.numbers[one + 3];
+    sink = few.numbers[one + 3]; // cppcheck-suppress arrayIndexOutOfBounds
 }
 
 static void unreachable(void)
