@@ -9,7 +9,7 @@
 
 /* ---- base ---- */
 #define LOG_LINE_MAX_BYTES   512
-#define HEAP_CHUNK_MAX_BYTES (1024 * 1024)
+#define HEAP_CHUNK_MAX_BYTES (2 * 1024 * 1024) /* the largest slice of mbedTLS's key store, below */
 
 /* ---- crypto ---- */
 #define CRYPTO_RESERVE_BYTES     (48 * 1024) /* one signature or sealed frame while the heap is full */
@@ -199,9 +199,11 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define CONN_OUT_HIGH_BYTES 16384 /* no further request is answered while that much waits */
 #define CONN_SEGMENTS_MAX   64    /* received and not read yet; more are left to TCP */
 /* What a connection takes of the heap: its TLS session, its TCP state, some of its buffers. */
-#define SERVER_CONNECTION_BYTES      (32 * 1024)
-#define SERVER_CONNECTIONS_MIN       8
-#define SERVER_CONNECTIONS_MAX       16384
+#define SERVER_CONNECTION_BYTES (32 * 1024)
+#define SERVER_CONNECTIONS_MIN  8
+/* mbedTLS keeps two keys a connection, in slices of 16, 32, 64... keys; the next one after 32,752 would be too large a
+ * chunk for the heap. */
+#define SERVER_CONNECTIONS_MAX       16000
 #define SERVER_ADDRESS_SHARE_PERCENT 75   /* of all connections, that one address may have */
 #define SERVER_ADDRESS_BUCKETS       1024 /* lists that connections are found in by address */
 #define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */

@@ -3,9 +3,11 @@
 
 import os
 import re
+import resource
 import select
 import socket
 import ssl
+import statistics
 import subprocess
 import time
 from base64 import b64encode
@@ -294,6 +296,40 @@ def bounded(suite, rig):
     suite.equal("served after it", len(open_until_refused(rig, "10.77.0.1", 5)), 5)
 
 
+IDLE_COUNT = 2000
+STALL_S = 0.04  # what a delayed acknowledgement lets a sender wait, if it waits for one
+
+
+def many_idle(suite, rig):
+    """Two thousand TLS connections at a time in 128 MiB, each of them still served."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+    opened = open_until_refused(rig, None, IDLE_COUNT)
+    suite.equal("all of them are taken", len(opened), IDLE_COUNT)
+    served = 0
+    for tls in opened[::50]:
+        tls.send(GET)
+        served += tls.response()[0] == 200
+    suite.equal("and are served", served, len(opened[::50]))
+    for tls in opened:
+        tls.close()
+
+
+def no_stall(suite, rig):
+    """An answer of many segments comes at once: neither Nagle nor a window waits for the client's delayed ACK."""
+    whole = b"GET /openapi.json HTTP/1.1\r\nHost: jeton\r\n\r\n"
+    for name, messages in (("one after the other", [whole]), ("a small one before it", [GET, whole])):
+        with Tls(rig) as tls:
+            taken = []
+            for _ in range(20):
+                begin = time.monotonic()
+                tls.send(b"".join(messages))
+                for _ in messages:
+                    size = len(tls.response()[2])
+                taken.append(time.monotonic() - begin)
+            suite.check(f"many segments, {name}", size > 40000, size)
+            suite.check(f"no stall, {name}", statistics.median(taken) < STALL_S / 2, sorted(taken))
+
+
 def checksum(data):
     """RFC 1071, of an even number of bytes."""
     total = sum(int.from_bytes(data[i:i + 2], "big") for i in range(0, len(data), 2))
@@ -341,9 +377,12 @@ def main():
         suite.run("SYN flood", syn_flood, rig)
         suite.run("request time", request_time, rig)
         suite.run("port again", port_again, rig)
+        suite.run("no stall", no_stall, rig)
         suite.run("memory returns", memory_returns, rig)
     with Rig(platform="linux", memory_mib=16) as rig:
         suite.run("bounds", bounded, rig)
+    with Rig(platform="linux", memory_mib=128) as rig:
+        suite.run("many idle ones", many_idle, rig)
     suite.finish()
 
 
