@@ -11,23 +11,12 @@
 #include <lwip/tcp.h>
 
 #include "base/log.h"
-#include "base/siphash.h"
-#include "crypto/crypto.h"
 #include "net/answer.h"
+#include "net/clients.h"
 #include "net/conn.h"
-#include "net/list.h"
 #include "net/pcbs.h"
 #include "net/socket.h"
 #include "platform/platform.h"
-
-/* A client address that has connections, in its bucket. */
-struct client {
-    struct list_node bucket;
-    struct net_address address; /* of IPv6 the /64: one host has all of it */
-    uint32_t connection_count;
-    struct list handshakes; /* of its connections, those that can go on with theirs */
-    struct list_node turn;  /* in the list of clients that have some */
-};
 
 struct slot {
     struct conn conn;
@@ -47,8 +36,6 @@ static struct list ready;      /* established ones */
 static struct list handshakes; /* clients whose handshakes are ready too, which are slow work */
 static struct list timers[CONN_TIMER_COUNT];
 static struct list waiting;
-static struct list buckets[SERVER_ADDRESS_BUCKETS];
-static struct siphash_key bucket_key;
 
 static uint64_t now_ms(void)
 {
@@ -78,37 +65,6 @@ static void on_event(struct socket *socket, enum socket_event event)
         make_ready(slot);
 }
 
-/* The key keeps strangers from filling one bucket on purpose. */
-static struct list *bucket_of(const struct net_address *address)
-{
-    return &buckets[siphash(&bucket_key, bytes_of(address, sizeof *address)) % SERVER_ADDRESS_BUCKETS];
-}
-
-/* The client of this address, made when there is none; NULL without memory. */
-static struct client *client_of(const struct net_address *address)
-{
-    struct list *bucket = bucket_of(address);
-    for (struct list_node *node = list_first(bucket); node != NULL; node = list_next(bucket, node))
-        if (net_address_equal(&LIST_OWNER(node, struct client, bucket)->address, address))
-            return LIST_OWNER(node, struct client, bucket);
-    struct client *client = heap_take_zeroed(heap, 1, sizeof *client);
-    if (client != NULL) {
-        client->address = *address;
-        list_init(&client->handshakes);
-        list_append(bucket, &client->bucket);
-    }
-    return client;
-}
-
-static void forget_if_unused(struct client *client)
-{
-    if (client->connection_count > 0)
-        return;
-    list_remove(&client->bucket);
-    list_remove(&client->turn);
-    heap_give(heap, client);
-}
-
 static void destroy(struct slot *slot)
 {
     list_remove(&slot->ready);
@@ -117,7 +73,7 @@ static void destroy(struct slot *slot)
     conn_end(&slot->conn);
     socket_close(&slot->socket);
     slot->client->connection_count--;
-    forget_if_unused(slot->client);
+    clients_forget_unused(slot->client);
     heap_give(heap, slot);
     counts.connection_count--;
     if (counts.connection_count == 0)
@@ -243,13 +199,13 @@ static struct slot *make_slot_or_evict(struct client *client, const struct net_a
 static struct slot *admit(const struct net_address *address)
 {
     const struct net_address share = share_of(address);
-    struct client *client = client_of(&share);
+    struct client *client = clients_get(&share);
     if (client == NULL)
         return NULL;
     client->connection_count++;
     struct slot *slot = make_slot_or_evict(client, address);
     client->connection_count--;
-    forget_if_unused(client);
+    clients_forget_unused(client);
     return slot;
 }
 
@@ -444,8 +400,6 @@ static void start_lists(void)
     list_init(&waiting);
     for (size_t i = 0; i < CONN_TIMER_COUNT; i++)
         list_init(&timers[i]);
-    for (size_t i = 0; i < SERVER_ADDRESS_BUCKETS; i++)
-        list_init(&buckets[i]);
 }
 
 static enum status listen_on(uint16_t port)
@@ -470,7 +424,7 @@ enum status server_start(const struct server_options *options)
 {
     heap = options->heap;
     start_lists();
-    crypto_random(&bucket_key, sizeof bucket_key);
+    clients_start(heap);
     counts = (struct server_stats){0};
     shared = (struct conn_shared){.heap = heap, .body = heap_take(heap, API_BODY_MAX_BYTES)};
     if (shared.body == NULL)
