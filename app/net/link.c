@@ -185,16 +185,16 @@ static bool receive_one(void)
     return true;
 }
 
-void link_take_in(struct bytes bytes, const uint32_t *isn)
+void link_take_in(struct bytes frame, const uint32_t *isn)
 {
-    struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)bytes.size, PBUF_RAM);
-    if (frame == NULL)
+    struct pbuf *copy = pbuf_alloc(PBUF_RAW, (u16_t)frame.size, PBUF_RAM);
+    if (copy == NULL)
         return;
-    (void)pbuf_take(frame, bytes.data, (u16_t)bytes.size);
+    (void)pbuf_take(copy, frame.data, (u16_t)frame.size);
     muted = true;
     forced_isn = isn;
-    if (netif.input(frame, &netif) != ERR_OK)
-        pbuf_free(frame);
+    if (netif.input(copy, &netif) != ERR_OK)
+        pbuf_free(copy);
     forced_isn = NULL;
     muted = false;
 }

@@ -159,7 +159,7 @@ void pcbs_unlink(struct tcp_pcb **list, struct tcp_pcb *pcb)
     }
     while (*list != NULL && *list != pcb)
         list = &(*list)->next;
-    if (*list == pcb)
+    if (*list != NULL)
         *list = pcb->next;
     pcb->next = NULL;
 }

@@ -252,7 +252,7 @@ static double predictability_index(const uint32_t *isns, size_t count, double ga
         mean += steps[i] / gap_s / scale / (double)(count - 1);
     for (size_t i = 0; i + 1 < count; i++)
         variance += pow(steps[i] / gap_s / scale - mean, 2) / (double)(count - 2);
-    return 8 * log2(sqrt(variance));
+    return variance > 0 ? 8 * log2(sqrt(variance)) : 0;
 }
 
 static void test_sequence_index(void **state)

@@ -14,7 +14,7 @@ extern uint64_t stranger_seed; /* of sim_random() */
 /* Pieces of the appliance's heap in use. */
 size_t stranger_chunks(void);
 
-void stranger_put(const uint8_t *frame, size_t size);
+void stranger_put(const uint8_t *data, size_t size);
 const uint8_t *stranger_guest_mac(void);
 
 /* The address of host byte order; first::last. */
