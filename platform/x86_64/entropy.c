@@ -20,8 +20,8 @@
 #define DEVICE_PATIENCE_NS  50000000ULL
 #define CHUNK_BYTES         64U
 #define JITTER_SAMPLES_EACH 32U /* for a byte of output, at a claim of a quarter of a bit each */
-#define JITTER_BYTES_MAX    16U /* of each chunk, at its front: more would take milliseconds */
-#define JITTER_CYCLES       6000U
+#define JITTER_BYTES_MAX    4U  /* of each chunk, at its front: more would take milliseconds */
+#define JITTER_CYCLES       2000U
 #define PIT_CHANNEL_0       0x40U
 
 struct source {
@@ -99,8 +99,8 @@ static bool fill_device(struct source *source, uint8_t *out, size_t size)
            health_test(&source->health, out, size);
 }
 
-/* How many port reads fit into some 1 us, and how long the last of them overshoots: both vary with all that the machine
- * does besides. A single read would not do, as the counter of some hosts moves in steps of 26. */
+/* How many port reads fit into a microsecond or so, and how long the last of them overshoots: both vary with all that
+ * the machine does besides. A single read would not do, as the counter of some hosts moves in steps of 26. */
 static uint64_t jitter_sample(void)
 {
     uint64_t start = cycles_now();
