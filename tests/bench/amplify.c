@@ -2,6 +2,9 @@
  * Write amplification in steady state: bytes programmed for each byte of payload that the verbs appended, while the log
  * turns and compaction moves what is still needed.
  *
+ * And how long a turn of the loop takes in the store meanwhile: the flush of a group of 64 and one step of upkeep as a busy
+ * loop makes it, compaction included.
+ *
  * A share of the store's capacity is live. `cold` percent of it are tokens that nobody touches; the rest are users whose
  * records are replaced at random, one after the other, in groups.
  */
@@ -121,4 +124,59 @@ void bench_amplify(void)
             bench_say("live_permille", live_permille());
         }
     }
+}
+
+/* ---- how long a turn takes ---- */
+
+#define STALL_TURNS 20000
+
+static uint32_t turns_ns[STALL_TURNS];
+static uint32_t scratch_ns[STALL_TURNS];
+
+/* Sorts turns_ns by its four bytes, the lowest first. */
+static void sort_turns(void)
+{
+    uint32_t *from = turns_ns;
+    uint32_t *to = scratch_ns;
+    for (int shift = 0; shift < 32; shift += 8) {
+        size_t starts[257] = {0};
+        for (size_t i = 0; i < STALL_TURNS; i++) {
+            starts[(from[i] >> shift & 255) + 1]++;
+        }
+        for (size_t i = 1; i < 257; i++) {
+            starts[i] += starts[i - 1];
+        }
+        for (size_t i = 0; i < STALL_TURNS; i++) {
+            to[starts[from[i] >> shift & 255]++] = from[i];
+        }
+        uint32_t *swapped = from;
+        from = to;
+        to = swapped;
+    }
+}
+
+void bench_stall(void)
+{
+    (void)bench_start();
+    first_user = service.tables.users.used_end;
+    fill_to(bench_option("live", LIVE_PERCENT), 0);
+    struct store_stats stats;
+    store_stats(&stats);
+    turn_log(stats.capacity_bytes);
+    uint64_t relocated_bytes = measured.relocated_bytes;
+    for (size_t turn = 0; turn < STALL_TURNS; turn++) {
+        for (size_t i = 0; i < BENCH_GROUP; i++) {
+            write_user(first_user + (uint32_t)(next_random() % user_count));
+        }
+        service_clock_update();
+        uint64_t begin_ns = bench_clock_ns();
+        bench_flush();
+        (void)store_step(service_now_s(), UPKEEP_BUSY_US);
+        turns_ns[turn] = (uint32_t)(bench_clock_ns() - begin_ns);
+    }
+    sort_turns();
+    bench_say("relocated_bytes", measured.relocated_bytes - relocated_bytes);
+    bench_say("median_us", turns_ns[STALL_TURNS / 2] / 1000);
+    bench_say("p999_us", turns_ns[STALL_TURNS - STALL_TURNS / 1000 - 1] / 1000);
+    bench_say("max_us", turns_ns[STALL_TURNS - 1] / 1000);
 }

@@ -42,5 +42,6 @@ struct measured {
 extern struct measured measured;
 
 void bench_amplify(void);
+void bench_stall(void);
 
 #endif

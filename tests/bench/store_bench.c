@@ -244,11 +244,8 @@ static void bench_creates(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} benches[] = {{"fill", bench_fill},
-               {"replay", bench_replay},
-               {"lookup", bench_lookup},
-               {"amplify", bench_amplify},
-               {"creates", bench_creates}};
+} benches[] = {{"fill", bench_fill},       {"replay", bench_replay}, {"lookup", bench_lookup},
+               {"amplify", bench_amplify}, {"stall", bench_stall},   {"creates", bench_creates}};
 
 int app_main(void)
 {
