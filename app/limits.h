@@ -37,12 +37,15 @@
 #define JSON_ARENA_BYTES (32 * (JSON_TEXT_MAX_BYTES + 1) + JSON_TEXT_MAX_BYTES + 16)
 
 /* ---- store ---- */
-#define STORE_RECORD_MAX_BYTES   20480 /* a tenant with the largest policy: one body and its frame */
-#define STORE_FRAME_SOFT_BYTES   16384 /* records of one frame, unless one alone is larger */
-#define STORE_FRAME_MAX_BYTES    20992 /* header, the largest record, tag, CRC, padding */
-#define STORE_SEGMENT_MIN_BYTES  32768
-#define STORE_SEGMENTS_MIN       12
-#define STORE_SEGMENTS_MAX       2048 /* a larger flash has larger segments */
+#define STORE_RECORD_MAX_BYTES  20480 /* a tenant with the largest policy: one body and its frame */
+#define STORE_FRAME_SOFT_BYTES  16384 /* records of one frame, unless one alone is larger */
+#define STORE_FRAME_MAX_BYTES   20992 /* header, the largest record, tag, CRC, padding */
+#define STORE_SEGMENT_MIN_BYTES 32768
+#define STORE_SEGMENTS_MIN      12
+#define STORE_SEGMENTS_MAX      2048 /* a larger flash has larger segments */
+#define STORE_SEGMENTS_GOAL     256  /* each has its first header read at boot: no more than that, ... */
+#define STORE_SEGMENT_GOAL_BYTES                                                                             \
+    (1024 * 1024) /* ... until they are so large: one is read to its end at boot */
 #define STORE_HEADER_BLOCKS      4
 #define STORE_PROGRAM_MAX_BYTES  512
 #define STORE_WINDOW_BYTES       (128 * 1024) /* read ahead of replay and compaction */

@@ -17,8 +17,11 @@
 #define SECRET_BYTES   64 /* magic, secret, CRC, zeros */
 #define SALT_BYTES     16
 #define WRAPPED_BYTES  (KEY_BYTES + AEAD_TAG_BYTES)
-#define FULL_SCAN_BYTES                                                                                      \
-    (64ULL * 1024 * 1024) /* a flash up to this size is looked at whole before formatting */
+/* Looked at before formatting: a flash up to this size as a whole, of a larger one the first and last of EDGE_BYTES
+ * (partition tables and file systems tell of themselves there) and SAMPLE_BYTES where each segment begins. */
+#define FULL_SCAN_BYTES (8ULL * 1024 * 1024)
+#define EDGE_BYTES      (1024ULL * 1024)
+#define SAMPLE_BYTES    (16 * 1024)
 
 enum {
     BLOCK_HEADER_0,
@@ -199,13 +202,14 @@ static enum status adopt_geometry(void)
 
 /* ---- formatting ---- */
 
-/* Segments as small as wear and packing like, as many as the tables hold. */
+/* Segments as small as wear and packing like, but not too many to look at each at boot. */
 static enum status choose_layout(void)
 {
     const struct flash_geometry *device = &store_state.geometry;
     uint64_t usable = (uint64_t)(device->block_count - STORE_HEADER_BLOCKS) * device->block_bytes;
     uint32_t segment_bytes = STORE_SEGMENT_MIN_BYTES;
-    while (segment_bytes < device->block_bytes || usable / segment_bytes > STORE_SEGMENTS_MAX)
+    while (segment_bytes < device->block_bytes || usable / segment_bytes > STORE_SEGMENTS_MAX ||
+           (usable / segment_bytes > STORE_SEGMENTS_GOAL && segment_bytes < STORE_SEGMENT_GOAL_BYTES))
         segment_bytes *= 2;
     store_state.segment_bytes = segment_bytes;
     store_state.segment_count = (uint32_t)(usable / segment_bytes);
@@ -273,17 +277,19 @@ static enum status erase_unless_blank(uint32_t block_index)
     return status;
 }
 
-/* Is there any byte in the segments? A large flash is looked at where each segment begins. */
+/* Is there any byte in the segments, as far as FULL_SCAN_BYTES has us look? */
 static enum status segments_are_blank(bool *blank)
 {
     uint64_t start = block_offset(STORE_HEADER_BLOCKS);
-    uint64_t size = (uint64_t)store_state.segment_count * store_state.segment_bytes;
+    uint64_t end = block_offset(store_state.geometry.block_count);
     *blank = true;
-    if (start + size <= FULL_SCAN_BYTES)
-        return device_is_blank(start, size, blank);
-    enum status status = STATUS_OK;
+    if (end <= FULL_SCAN_BYTES)
+        return device_is_blank(start, end - start, blank);
+    enum status status = device_is_blank(start, EDGE_BYTES, blank);
+    if (status == STATUS_OK && *blank)
+        status = device_is_blank(end - EDGE_BYTES, EDGE_BYTES, blank);
     for (uint32_t i = 0; i < store_state.segment_count && status == STATUS_OK && *blank; i++)
-        status = device_is_blank(start + (uint64_t)i * store_state.segment_bytes, 4096, blank);
+        status = device_is_blank(start + (uint64_t)i * store_state.segment_bytes, SAMPLE_BYTES, blank);
     return status;
 }
 

@@ -55,8 +55,8 @@ struct store_options {
         device_secret; /* wraps the device key; empty: a random one kept in the flash's own reserved block */
 };
 
-/* Open the flash: replay a log, or format a *blank* flash (every byte erased; of one above 64 MiB the header blocks and
- * where each segment begins), or finish a formatting that was cut. `formatted`: the log has no record yet.
+/* Open the flash: replay a log, or format a *blank* flash (every byte erased; of one above 8 MiB the header blocks, the first
+ * and last MiB behind them, and 16 KiB where each segment begins), or finish a formatting that was cut. `formatted`: the log has no record yet.
  * STATUS_NOT_FOUND no flash; STATUS_FOREIGN not a Jeton flash, another version, or the wrong device secret;
  * STATUS_DAMAGED a hole or a contradiction; STATUS_IO. In these cases store_sentence() says what to do, and nothing was
  * written. May be called again: all state starts anew. Memory: static buffers sized by limits.h, about 260 KiB. */

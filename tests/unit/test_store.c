@@ -159,6 +159,38 @@ static void test_foreign_flash(void **state)
     lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "too small");
 }
 
+/* A large disk has few segments, and its first boot reads little of it but sees data wherever a disk tells of it. */
+static void test_large_disk(void **state)
+{
+    (void)state;
+    const uint32_t blocks = 1600; /* 100 MiB */
+    const uint64_t block = 65536;
+    struct store_stats stats;
+    sim_flash_create(SIM_FLASH_DISK, 65536, blocks);
+    lab_boot(true);
+    assert_true(sim_flash_counts().bytes_read < 8 * 1024 * 1024);
+    store_stats(&stats);
+    assert_true(stats.segment_count > 128 && stats.segment_count <= STORE_SEGMENTS_GOAL);
+    checker_start();
+    lab_create(1, 10);
+    lab_flush();
+    sim_flash_counts_clear();
+    lab_boot(false);
+    lab_check();
+    assert_true(sim_flash_counts().bytes_read < 2 * 1024 * 1024 && sim_flash_counts().reads < 400);
+    const uint64_t places[] = {0,
+                               3 * block,
+                               5 * block + 99,
+                               4 * block + 700 * 1024,
+                               4 * block + 100 * 8 * block,
+                               blocks * block - 1};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        sim_flash_create(SIM_FLASH_DISK, 65536, blocks);
+        sim_flash_poke(places[i], BYTES_LITERAL("x"));
+        lab_expect_refusal(NO_BYTES, STATUS_FOREIGN, "not Jeton's");
+    }
+}
+
 static void test_device_secret(void **state)
 {
     (void)state;
@@ -296,6 +328,7 @@ int main(void)
         cmocka_unit_test(test_derived_keys),
         cmocka_unit_test(test_no_flash),
         cmocka_unit_test(test_foreign_flash),
+        cmocka_unit_test(test_large_disk),
         cmocka_unit_test(test_device_secret),
         cmocka_unit_test(test_header_copies),
         cmocka_unit_test(test_other_geometry),
