@@ -48,7 +48,8 @@
     (1024 * 1024) /* ... until they are so large: one is read to its end at boot */
 #define STORE_HEADER_BLOCKS      4
 #define STORE_PROGRAM_MAX_BYTES  512
-#define STORE_WINDOW_BYTES       (128 * 1024) /* read ahead of replay and compaction */
+#define STORE_READ_BYTES         (64 * 1024)  /* read at once by replay and compaction */
+#define STORE_WINDOW_BYTES       (128 * 1024) /* where that goes */
 #define STORE_IO_TRIES           3
 #define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
 #define STORE_SENTENCE_MAX_BYTES 200
@@ -56,7 +57,8 @@
 #define GATHER_QUIET_SHARE       16         /* of the last flush's time: nobody else came for so long */
 #define GATHER_ALL_SHARE         4          /* of it: the longest wait */
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
-static_assert(STORE_WINDOW_BYTES >= 2 * STORE_FRAME_MAX_BYTES, "a window holds a frame wherever it begins");
+static_assert(STORE_READ_BYTES >= STORE_FRAME_MAX_BYTES && STORE_WINDOW_BYTES >= 2 * STORE_READ_BYTES,
+              "a window holds a frame wherever it begins");
 static_assert(STORE_RECORD_MAX_BYTES + 4 + 108 + 16 + 4 <= STORE_FRAME_MAX_BYTES,
               "the largest record has a frame");
 static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fits");

@@ -1,6 +1,9 @@
 /*
  * Flash calls with their retries, splits and counts.
  */
+#include <assert.h>
+#include <string.h>
+
 #include "store/state.h"
 
 enum status device_read(uint64_t offset, void *out, size_t size)
@@ -63,7 +66,7 @@ enum status device_is_blank(uint64_t offset, uint64_t size, bool *blank)
 {
     *blank = true;
     while (size > 0 && *blank) {
-        size_t part = size < STORE_WINDOW_BYTES ? (size_t)size : STORE_WINDOW_BYTES;
+        size_t part = size < STORE_READ_BYTES ? (size_t)size : STORE_READ_BYTES;
         const uint8_t *bytes = device_view(offset, part, offset + part);
         if (bytes == NULL)
             return STATUS_IO;
@@ -77,14 +80,27 @@ enum status device_is_blank(uint64_t offset, uint64_t size, bool *blank)
 const uint8_t *device_view(uint64_t offset, size_t size, uint64_t limit)
 {
     struct window *window = &store_state.window;
-    if (offset < window->offset || offset + size > window->offset + window->size) {
-        uint64_t wanted = limit - offset;
-        window->size = 0;
-        size_t read = wanted < STORE_WINDOW_BYTES ? (size_t)wanted : STORE_WINDOW_BYTES;
-        if (device_read(offset, window->bytes, read) != STATUS_OK)
-            return NULL;
+    uint64_t end = window->offset + window->size;
+    assert(size <= STORE_READ_BYTES && size <= limit - offset);
+    bool follows = offset >= window->offset && offset <= end;
+    if (!follows) {
         window->offset = offset;
-        window->size = read;
+        window->size = 0;
+    } else if (offset + size >
+               end) { /* what it has of it moves to the front, and the next bytes behind that */
+        size_t kept = (size_t)(end - offset);
+        memmove(window->bytes, window->bytes + (offset - window->offset), kept);
+        window->offset = offset;
+        window->size = kept;
+    }
+    while (window->offset + window->size < offset + size) {
+        uint64_t at = window->offset + window->size;
+        size_t part = limit - at < STORE_READ_BYTES ? (size_t)(limit - at) : STORE_READ_BYTES;
+        if (device_read(at, window->bytes + window->size, part) != STATUS_OK) {
+            window->size = 0;
+            return NULL;
+        }
+        window->size += part;
     }
     return window->bytes + (offset - window->offset);
 }

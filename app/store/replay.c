@@ -22,6 +22,7 @@ static struct {
         uint32_t position;
     } rotten[ROTTEN_MAX];
     uint32_t rotten_count;
+    uint64_t first_sequence[STORE_SEGMENTS_MAX]; /* of the positions with a valid first header */
     bool unreadable[STORE_SEGMENTS_MAX];
     uint32_t last_unreadable; /* NO_POSITION: none */
 } scan;
@@ -88,6 +89,7 @@ static void scan_first_headers(void)
         if (frame_decode_header(bytes, &header) == STATUS_OK) {
             segment->number = header.segment;
             segment->wear = header.wear;
+            scan.first_sequence[p] = header.sequence;
         } else {
             segment->wear = p == 0 ? 0 : store_state.segments[p - 1].wear;
             remember_rotten(bytes, p);
@@ -412,18 +414,6 @@ static uint32_t next_in_log(uint32_t position)
     return store_state.head;
 }
 
-static enum status first_sequence(uint32_t position, uint64_t *sequence)
-{
-    uint8_t bytes[FRAME_HEADER_BYTES];
-    struct frame_header header;
-    if (device_read(ring_offset(position), bytes, sizeof(bytes)) != STATUS_OK)
-        return refuse_unreadable(ring_offset(position));
-    if (frame_decode_header(bytes, &header) != STATUS_OK)
-        return refuse_damaged(0, ring_offset(position));
-    *sequence = header.sequence;
-    return STATUS_OK;
-}
-
 static enum status find_tail(void)
 {
     for (uint32_t p = 0; p < store_state.segment_count; p++) {
@@ -445,10 +435,7 @@ static enum status replay_all(void)
     uint32_t position = store_state.tail;
     while (status == STATUS_OK && position != store_state.head) {
         uint32_t next = next_in_log(position);
-        uint64_t next_sequence = 0;
-        status = first_sequence(next, &next_sequence);
-        if (status == STATUS_OK)
-            status = replay_segment(position, next_sequence - 1);
+        status = replay_segment(position, scan.first_sequence[next] - 1);
         position = next;
     }
     if (status == STATUS_OK)

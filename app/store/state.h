@@ -135,7 +135,9 @@ enum status device_erase(uint32_t block_index) MUST_USE;
 enum status device_sync(void) MUST_USE;
 /* Is it erased? Uses the window. */
 enum status device_is_blank(uint64_t offset, uint64_t size, bool *blank) MUST_USE;
-/* `size` bytes at `offset` by way of the window, which reads ahead up to `limit`. NULL: STATUS_IO. */
+/* `size` bytes at `offset` (at most STORE_READ_BYTES) by way of the window, which reads ahead up to `limit`. NULL:
+ * STATUS_IO. Who goes on from where the last view ended causes reads of equal size, one behind the other: a driver can
+ * tell what comes next. */
 const uint8_t *device_view(uint64_t offset, size_t size, uint64_t limit);
 void device_forget_window(void);
 
