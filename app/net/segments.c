@@ -219,7 +219,7 @@ static bool answers_ours(const struct packet *packet, const struct tcp_pcb *pcb)
 static struct tcp_pcb *take_of_ended(const struct packet *packet, struct tcp_pcb *pcb)
 {
     bool is_newer = (int32_t)(packet->sequence - pcb->rcv_nxt) > 0;
-    if (packet->flags == PACKET_SYN && is_newer) {
+    if ((packet->flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN && is_newer) {
         answer_syn(packet);
         return NULL;
     }

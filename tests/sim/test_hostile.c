@@ -402,6 +402,9 @@ static void test_many_wait(void **state)
             wire_wait_ms(600);
     }
     assert_int_equal(connections(), 0);
+    host_reset(members[MEMBERS - 2].port); /* a new connection from a port that waits, with ECN's flags too */
+    send_bare(HOST_SYN | 0xc0, members[MEMBERS - 2].next + 1000, 0);
+    assert_true(host.established);
     for (size_t i = MEMBERS / 2; i-- > 0;)
         send_as(&members[i], HOST_ACK, bytes_of("", 0));
     for (unsigned i = 0; i < 30; i++) {
