@@ -96,6 +96,12 @@ static uint64_t add(struct number *r, struct number a, struct number b)
     return carry;
 }
 
+/* a && b, without a branch between the two. */
+static bool both(bool a, bool b)
+{
+    return ((unsigned)a & (unsigned)b) != 0;
+}
+
 static bool is_below(struct number a, struct number bound)
 {
     struct number difference;
@@ -235,7 +241,7 @@ void p256_digest_scalar(const uint8_t *digest, size_t digest_size, uint8_t scala
 bool p256_scalar_is_valid(const uint8_t scalar[P256_SCALAR_BYTES])
 {
     struct number a = number_read(scalar);
-    return !is_zero(a) & is_below(a, group_order);
+    return both(!is_zero(a), is_below(a, group_order));
 }
 
 /* ---- points ---- */
@@ -321,7 +327,7 @@ bool p256_sign(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t nonce[P256
     number_write(r, signature);
     number_write(s, signature + 32);
     kernels_wipe(&secret, sizeof secret);
-    return valid & !is_zero(r) & !is_zero(s);
+    return both(valid, both(!is_zero(r), !is_zero(s)));
 }
 
 /* Is x modulo n, of a point that is not at infinity, this r? Without a division: x = X / Z^2 is r or r + n. */
