@@ -37,7 +37,7 @@ static uint32_t columns; /* 0: there is no screen */
 static uint32_t rows;
 static uint32_t column;
 static uint32_t row;
-static char shown[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX];
+static uint8_t shown[SCREEN_ROWS_MAX][SCREEN_COLUMNS_MAX];
 static uintptr_t text;   /* VGA's cells; 0: a framebuffer */
 static uintptr_t pixels; /* of a framebuffer */
 static uint32_t line_bytes;
@@ -57,7 +57,7 @@ static void draw_glyph(uint32_t at_row, uint32_t at_column, const uint8_t *glyph
     }
 }
 
-static void show(uint32_t at_row, uint32_t at_column, char c)
+static void show(uint32_t at_row, uint32_t at_column, uint8_t c)
 {
     if (shown[at_row][at_column] == c) {
         return;
@@ -65,9 +65,9 @@ static void show(uint32_t at_row, uint32_t at_column, char c)
     shown[at_row][at_column] = c;
     if (text != 0) {
         uintptr_t cell = text + 2 * ((uintptr_t)at_row * TEXT_COLUMNS + at_column);
-        mmio_write16(cell, (uint16_t)(TEXT_GREY | (uint8_t)c));
+        mmio_write16(cell, (uint16_t)(TEXT_GREY | c));
     } else {
-        draw_glyph(at_row, at_column, screen_font[(uint8_t)c - SCREEN_GLYPH_FIRST]);
+        draw_glyph(at_row, at_column, screen_font[c - SCREEN_GLYPH_FIRST]);
     }
 }
 
@@ -80,7 +80,7 @@ static void next_row(void)
     }
     for (uint32_t r = 0; r < rows; r++) {
         for (uint32_t c = 0; c < columns; c++) {
-            show(r, c, r + 1 < rows ? shown[r + 1][c] : ' ');
+            show(r, c, r + 1 < rows ? shown[r + 1][c] : (uint8_t)' ');
         }
     }
 }
@@ -98,7 +98,7 @@ static void put(uint8_t c)
         next_row();
     }
     bool has_glyph = c >= SCREEN_GLYPH_FIRST && c < SCREEN_GLYPH_FIRST + SCREEN_GLYPH_COUNT;
-    show(row, column, has_glyph ? (char)c : '?');
+    show(row, column, has_glyph ? c : (uint8_t)'?');
     column++;
 }
 

@@ -22,8 +22,8 @@ bool lies(uint32_t one_in);
 /* The driver makes progress: the clock need not jump. */
 void note_progress(void);
 
-/* Attach the driver under test to a new device of this kind. */
-void device_attach(uint32_t kind);
+/* Attach the driver under test to a new device, of kind `which`. */
+void device_attach(uint32_t which);
 
 /* The device works for a moment. */
 void device_runs(void);

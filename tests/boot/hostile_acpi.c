@@ -136,9 +136,9 @@ void device_runs(void)
 {
 }
 
-void device_attach(uint32_t kind)
+void device_attach(uint32_t which)
 {
-    (void)kind;
+    (void)which;
 }
 
 /* ---- each use is a boot of its own, as far as the parser keeps nothing ---- */
