@@ -2,6 +2,7 @@
  * A connection over a wire in memory: every size of piece, back pressure, answers that wait for the store, timers, ends,
  * the largest request.
  */
+#include "platform/sim/sim.h"
 #include "service/service.h"
 #include "store/store.h"
 #include "tests/support/conn_rig.h"
@@ -214,6 +215,44 @@ static void test_pipelined_answers_share_records(void **state)
     rig_close_both();
 }
 
+static void advance_s(uint64_t seconds)
+{
+    sim_advance_ns(seconds * UINT64_C(1000000000));
+}
+
+/* True when the handshake with this ticket was a resumption. */
+static bool resumes(const mbedtls_ssl_session *session)
+{
+    assert_true(rig_open_conn(HEAP_BYTES));
+    tls_client_open(&client, &wire, MBEDTLS_SSL_VERSION_TLS1_2);
+    assert_int_equal(mbedtls_ssl_set_session(&client.ssl, session), 0);
+    assert_true(rig_shake_hands());
+    bool resumed = shared.resumed_count == 1;
+    rig_close_both();
+    return resumed;
+}
+
+/* The key that seals tickets changes; what the one before sealed is good until the next change, and no longer. */
+static void test_ticket_keys_change(void **state)
+{
+    (void)state;
+    mbedtls_ssl_session session;
+    mbedtls_ssl_session_init(&session);
+    advance_s(2 * TLS_TICKET_LIFE_S);
+    rig_open_both(MBEDTLS_SSL_VERSION_TLS1_2); /* seals with a new key */
+    rig_close_both();
+    advance_s(TLS_TICKET_LIFE_S - 100);
+    rig_open_both(MBEDTLS_SSL_VERSION_TLS1_2);
+    assert_int_equal(mbedtls_ssl_get_session(&client.ssl, &session), 0);
+    rig_close_both();
+    assert_true(resumes(&session));
+    advance_s(200); /* another key seals now */
+    assert_true(resumes(&session));
+    advance_s(TLS_TICKET_LIFE_S);
+    assert_false(resumes(&session));
+    mbedtls_ssl_session_free(&session);
+}
+
 /* The longest request in the longest way, and one byte more of it. */
 static void test_largest_request(void **state)
 {
@@ -249,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_expiry),
         cmocka_unit_test(test_turns_are_bounded),
         cmocka_unit_test(test_tiny_records_are_bounded),
+        cmocka_unit_test(test_ticket_keys_change),
         cmocka_unit_test(test_pipelined_answers_share_records),
         cmocka_unit_test(test_largest_request),
     };
