@@ -15,6 +15,12 @@
 extern uint8_t __start_driver_state[]; /* NOLINT(bugprone-reserved-identifier) */
 extern uint8_t __stop_driver_state[];  /* NOLINT(bugprone-reserved-identifier) */
 
+/* Two symbols of the linker's, not two objects whose addresses must not be compared. */
+static size_t state_bytes(void)
+{
+    return (uintptr_t)__stop_driver_state - (uintptr_t)__start_driver_state;
+}
+
 static uint8_t first_state[STATE_MAX];
 static void *taken[TAKEN_MAX];
 static size_t taken_count;
@@ -42,7 +48,7 @@ void *memory_take_for_device(size_t size_bytes)
 __attribute__((no_sanitize("address", "undefined"))) static void copy_state(volatile uint8_t *to,
                                                                             const volatile uint8_t *from)
 {
-    size_t size = (size_t)(__stop_driver_state - __start_driver_state);
+    size_t size = state_bytes();
     for (size_t i = 0; i < size; i++) {
         to[i] = from[i];
     }
@@ -52,7 +58,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    require((size_t)(__stop_driver_state - __start_driver_state) <= STATE_MAX, "room for the drivers' state");
+    require(state_bytes() <= STATE_MAX, "room for the drivers' state");
     copy_state(first_state, __start_driver_state);
     return 0;
 }
