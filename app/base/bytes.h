@@ -44,8 +44,8 @@ static inline struct bytes bytes_slice(struct bytes a, size_t offset, size_t siz
 {
     offset = offset < a.size ? offset : a.size;
     size = size < a.size - offset ? size : a.size - offset;
-    /* NULL + 0 is not defined in C; an empty view stays where it is. */
-    return (struct bytes){a.data == NULL ? NULL : a.data + offset, size};
+    /* NULL + 0 is not defined in C; a view of nothing stays where it is. */
+    return (struct bytes){offset > 0 ? a.data + offset : a.data, size};
 }
 
 /* Index of the first `byte` in `a`, or a.size. */

@@ -21,7 +21,7 @@ struct client {
     struct list_node turn;  /* in the server's list of clients that have some */
 };
 
-void clients_start(struct heap *heap);
+void clients_start(struct heap *given);
 
 /* The client of this address, made when there is none. */
 struct client *clients_get(const struct net_address *address);

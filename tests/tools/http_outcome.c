@@ -34,13 +34,23 @@ static void put_request(const struct http_request *request, size_t consumed)
     }
 }
 
+/* The next record; false at the end, or where there is none. */
+static bool read_record(uint8_t record[RECORD_MAX], size_t *size)
+{
+    char line[16];
+    if (fgets(line, sizeof line, stdin) == NULL) {
+        return false;
+    }
+    *size = strtoul(line, NULL, 10);
+    return *size <= RECORD_MAX && fread(record, 1, *size, stdin) == *size;
+}
+
 int main(void)
 {
     static uint8_t record[RECORD_MAX];
     static struct http_parser parser;
     size_t size;
-    while (scanf("%zu", &size) == 1 && size <= RECORD_MAX && getchar() == '\n' &&
-           fread(record, 1, size, stdin) == size) {
+    while (read_record(record, &size)) {
         http_parser_reset(&parser);
         enum http_parse result = http_request_parse(&parser, record, size);
         if (result == HTTP_PARSE_COMPLETE) {

@@ -108,14 +108,14 @@ static bool multiply(struct curve *curve, const mbedtls_ecp_point *point)
            0;
 }
 
-static bool p256_point_is_valid(const uint8_t point[64])
+static bool stock_p256_point_is_valid(const uint8_t point[64])
 {
     struct curve curve;
     curve_open(&curve, MBEDTLS_ECP_DP_SECP256R1);
     return curve_close(&curve, read_point(&curve, point));
 }
 
-static bool p256_public(const uint8_t scalar[32], uint8_t point[64])
+static bool stock_p256_public(const uint8_t scalar[32], uint8_t point[64])
 {
     struct curve curve;
     uint8_t encoded[65];
@@ -129,7 +129,7 @@ static bool p256_public(const uint8_t scalar[32], uint8_t point[64])
     return curve_close(&curve, done);
 }
 
-static bool p256_agree(const uint8_t scalar[32], const uint8_t point[64], uint8_t shared[32])
+static bool stock_p256_agree(const uint8_t scalar[32], const uint8_t point[64], uint8_t shared[32])
 {
     struct curve curve;
     uint8_t encoded[65];
@@ -144,8 +144,8 @@ static bool p256_agree(const uint8_t scalar[32], const uint8_t point[64], uint8_
     return curve_close(&curve, done);
 }
 
-static bool p256_sign(const uint8_t scalar[32], const uint8_t nonce[32], const uint8_t *digest, size_t size,
-                      uint8_t signature[64])
+static bool stock_p256_sign(const uint8_t scalar[32], const uint8_t nonce[32], const uint8_t *digest,
+                            size_t size, uint8_t signature[64])
 {
     struct curve curve;
     curve_open(&curve, MBEDTLS_ECP_DP_SECP256R1);
@@ -158,8 +158,8 @@ static bool p256_sign(const uint8_t scalar[32], const uint8_t nonce[32], const u
     return curve_close(&curve, done);
 }
 
-static bool p256_verify(const uint8_t point[64], const uint8_t *digest, size_t size,
-                        const uint8_t signature[64])
+static bool stock_p256_verify(const uint8_t point[64], const uint8_t *digest, size_t size,
+                              const uint8_t signature[64])
 {
     struct curve curve;
     curve_open(&curve, MBEDTLS_ECP_DP_SECP256R1);
@@ -186,5 +186,12 @@ static bool x25519(const uint8_t scalar[32], const uint8_t point[32], uint8_t sh
     return curve_close(&curve, done);
 }
 
-const struct stock stock_primitives = {
-    sha256, gcm, chacha_poly, p256_point_is_valid, p256_public, p256_agree, p256_sign, p256_verify, x25519};
+const struct stock stock_primitives = {sha256,
+                                       gcm,
+                                       chacha_poly,
+                                       stock_p256_point_is_valid,
+                                       stock_p256_public,
+                                       stock_p256_agree,
+                                       stock_p256_sign,
+                                       stock_p256_verify,
+                                       x25519};
