@@ -253,6 +253,32 @@ static void test_ticket_keys_change(void **state)
     mbedtls_ssl_session_free(&session);
 }
 
+/* Once a connection is open, its requests cost TLS and cryptography no memory, and the connection's own comes from where
+ * the request before gave it back. */
+static void test_requests_take_no_new_memory(void **state)
+{
+    (void)state;
+    for (unsigned version = 0; version < 2; version++) {
+        rig_open_both(version == 0 ? MBEDTLS_SSL_VERSION_TLS1_2 : MBEDTLS_SSL_VERSION_TLS1_3);
+        rig_client_send(GET);
+        (void)rig_client_read();
+        uint64_t allocations_before = allocations;
+        size_t used_before = conn_heap.bump_bytes;
+        for (unsigned i = 0; i < 50; i++) {
+            rig_client_send(GET);
+            assert_int_equal(rig_count_of(rig_client_read(), "200 OK"), 1);
+        }
+        rig_create_token(); /* a credential is checked, a secret made, a record sealed */
+        (void)rig_client_read();
+        assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+        conn_release(&conn, true, now_ms);
+        assert_int_equal(rig_count_of(rig_client_read(), "201 Created"), 1);
+        assert_int_equal(allocations, allocations_before);
+        assert_int_equal(conn_heap.bump_bytes, used_before);
+        rig_close_both();
+    }
+}
+
 /* The longest request in the longest way, and one byte more of it. */
 static void test_largest_request(void **state)
 {
@@ -290,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_tiny_records_are_bounded),
         cmocka_unit_test(test_ticket_keys_change),
         cmocka_unit_test(test_pipelined_answers_share_records),
+        cmocka_unit_test(test_requests_take_no_new_memory),
         cmocka_unit_test(test_largest_request),
     };
     return cmocka_run_group_tests(tests, rig_start, NULL);
