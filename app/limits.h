@@ -43,7 +43,7 @@
 #define STORE_SEGMENT_MIN_BYTES 32768
 #define STORE_SEGMENTS_MIN      12
 #define STORE_SEGMENTS_MAX      2048 /* a larger flash has larger segments */
-#define STORE_SEGMENTS_GOAL     256  /* each has its first header read at boot: no more than that, ... */
+#define STORE_SEGMENTS_GOAL     128  /* each has its first header read at boot: no more than that, ... */
 #define STORE_SEGMENT_GOAL_BYTES                                                                             \
     (1024 * 1024) /* ... until they are so large: one is read to its end at boot */
 #define STORE_HEADER_BLOCKS      4

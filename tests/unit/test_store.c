@@ -170,7 +170,7 @@ static void test_large_disk(void **state)
     lab_boot(true);
     assert_true(sim_flash_counts().bytes_read < 8 * 1024 * 1024);
     store_stats(&stats);
-    assert_true(stats.segment_count > 128 && stats.segment_count <= STORE_SEGMENTS_GOAL);
+    assert_true(stats.segment_count > STORE_SEGMENTS_GOAL / 2 && stats.segment_count <= STORE_SEGMENTS_GOAL);
     checker_start();
     lab_create(1, 10);
     lab_flush();
