@@ -67,7 +67,8 @@ class Ring:
     """Jeton as a Linux process, the peers' network, and what was started there; a context manager."""
 
     def __init__(self, memory_mib=256):
-        self.rig = Rig(platform="linux", memory_mib=memory_mib, options=UNLIMITED)
+        # Room for what a quiet machine creates in all runs of a row.
+        self.rig = Rig(platform="linux", memory_mib=memory_mib, options=[*UNLIMITED, "--option", "flash_size=1024"])
         self.folder = tempfile.mkdtemp(prefix="jeton-bench-")
         self.namespace = f"{os.path.basename(self.folder)}"
         self.processes = []
