@@ -104,3 +104,34 @@ void lab_idle(int64_t now_s)
         continue;
     assert_false(store_step(now_s, 1000));
 }
+
+static uint64_t random_state = 7;
+
+void lab_draw_from(uint64_t seed)
+{
+    random_state = seed;
+}
+
+uint32_t lab_draw(uint32_t bound)
+{
+    return (uint32_t)(sim_random(&random_state) % bound);
+}
+
+struct store_stats lab_stats(void)
+{
+    struct store_stats stats;
+    store_stats(&stats);
+    return stats;
+}
+
+uint32_t lab_fill(uint32_t percent)
+{
+    uint32_t id = 0;
+    while (lab_stats().live_bytes < lab_stats().capacity_bytes / 100 * percent) {
+        lab_create(id, 100 + lab_draw(100));
+        if (++id % 32 == 0)
+            lab_flush();
+    }
+    lab_flush();
+    return id;
+}

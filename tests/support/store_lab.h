@@ -29,6 +29,15 @@ void lab_create(uint32_t id, uint32_t filler_bytes);
 void lab_update(uint32_t id);
 void lab_consume(uint32_t id);
 void lab_check(void);
+
+/* A number below `bound`, of a generator that each test program starts alike. */
+uint32_t lab_draw(uint32_t bound);
+void lab_draw_from(uint64_t seed);
+
+struct store_stats lab_stats(void);
+
+/* Create until live records take `percent` of the capacity; how many entries there are. */
+uint32_t lab_fill(uint32_t percent);
 /* Step until there is nothing to do. */
 void lab_idle(int64_t now_s);
 

@@ -22,32 +22,7 @@
 #define FLUSH_COMPACT_BYTES (64 * 1024 + STORE_FRAME_MAX_BYTES)
 #define STEP_BYTES          (BUSY_US * 16 + STORE_FRAME_MAX_BYTES)
 
-static uint64_t random_state;
 static enum sim_flash_model flash_model;
-
-static uint32_t draw(uint32_t bound)
-{
-    return (uint32_t)(sim_random(&random_state) % bound);
-}
-
-static struct store_stats stats_now(void)
-{
-    struct store_stats stats;
-    store_stats(&stats);
-    return stats;
-}
-
-static uint32_t fill(uint32_t percent)
-{
-    uint32_t id = 0;
-    while (stats_now().live_bytes < stats_now().capacity_bytes / 100 * percent) {
-        lab_create(id, 100 + draw(100));
-        if (++id % 32 == 0)
-            lab_flush();
-    }
-    lab_flush();
-    return id;
-}
 
 /* ---- the commit point ---- */
 
@@ -107,7 +82,7 @@ static void look(void *context, const struct sim_operation *operation)
     if (operation->kind == SIM_OPERATION_PROGRAM)
         return; /* a frame may be half there */
     uint64_t needed = bytes_from(watch->durable_oldest, &newest);
-    assert_true(stats_now().used_bytes >= needed);
+    assert_true(lab_stats().used_bytes >= needed);
     if (operation->kind != SIM_OPERATION_SYNC)
         return;
     watch->syncs++;
@@ -119,20 +94,20 @@ static void keep_until_commit(enum sim_flash_model model)
 {
     struct watch watch = {0};
     struct frame_header newest;
-    random_state = 5;
+    lab_draw_from(5);
     flash_model = model;
     lab_make_flash(model, SEGMENTS);
     lab_boot(true);
     checker_start();
-    uint32_t count = fill(60);
+    uint32_t count = lab_fill(60);
     (void)bytes_from(0, &newest);
     watch.durable_oldest = newest.oldest_segment;
     sim_flash_set_operation_hook(look, &watch);
     while (watch.commits < 30) {
-        for (uint32_t i = draw(24); i > 0; i--)
-            lab_create(draw(count), 100 + draw(100));
+        for (uint32_t i = lab_draw(24); i > 0; i--)
+            lab_create(lab_draw(count), 100 + lab_draw(100));
         lab_flush();
-        store_step(NOW_S, 1 + draw(2000));
+        store_step(NOW_S, 1 + lab_draw(2000));
         checker_start();
     }
     sim_flash_set_operation_hook(NULL, NULL);
@@ -178,16 +153,16 @@ static void print_cost(const char *what, const struct cost *most)
 static void bounded_turns(enum sim_flash_model model)
 {
     struct cost flush = {0}, step = {0};
-    random_state = 5;
+    lab_draw_from(5);
     flash_model = model;
     lab_make_flash(model, 64);
     lab_boot(true);
     checker_start();
-    uint32_t count = fill(70);
+    uint32_t count = lab_fill(70);
     uint64_t relocated = dictionary_relocations();
     for (int turn = 0; turn < 2000; turn++) {
         for (int i = 0; i < 64; i++)
-            lab_create(draw(count), 100 + draw(100));
+            lab_create(lab_draw(count), 100 + lab_draw(100));
         struct sim_flash_counts before = sim_flash_counts();
         lab_flush();
         struct cost cost = cost_since(&before);

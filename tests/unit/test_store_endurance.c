@@ -13,33 +13,6 @@
 #include "platform/sim/sim.h"
 #include "tests/support/store_lab.h"
 
-static uint64_t random_state = 7;
-
-static uint32_t draw(uint32_t bound)
-{
-    return (uint32_t)(sim_random(&random_state) % bound);
-}
-
-static struct store_stats stats_now(void)
-{
-    struct store_stats stats;
-    store_stats(&stats);
-    return stats;
-}
-
-/* Create until live records take `percent` of the capacity; returns how many entries there are. */
-static uint32_t fill(uint32_t percent)
-{
-    uint32_t id = 0;
-    while (stats_now().live_bytes < stats_now().capacity_bytes / 100 * percent) {
-        lab_create(id, 100 + draw(100));
-        if (++id % 32 == 0)
-            lab_flush();
-    }
-    lab_flush();
-    return id;
-}
-
 /* ---- wear and write amplification ---- */
 
 static void wear_evenly(enum sim_flash_model model)
@@ -48,14 +21,14 @@ static void wear_evenly(enum sim_flash_model model)
     lab_make_flash(model, segments);
     lab_boot(true);
     checker_start();
-    uint32_t count = fill(60);
+    uint32_t count = lab_fill(60);
     uint32_t blocks = (uint32_t)sim_flash_contents().size / (model == SIM_FLASH_NOR ? 4096 : 65536);
     while (sim_flash_wear(STORE_HEADER_BLOCKS) < 100) {
-        for (uint32_t i = draw(64); i > 0; i--)
-            lab_create(draw(count), 100 + draw(100));
+        for (uint32_t i = lab_draw(64); i > 0; i--)
+            lab_create(lab_draw(count), 100 + lab_draw(100));
         lab_flush();
         store_step(NOW_S, 500);
-        if (draw(400) == 0)
+        if (lab_draw(400) == 0)
             lab_boot(false);
         checker_start(); /* the history would grow without end */
     }
@@ -86,23 +59,23 @@ static void test_write_amplification(void **state)
     lab_make_flash(SIM_FLASH_NOR, 64);
     lab_boot(true);
     checker_start();
-    uint32_t count = fill(70);
+    uint32_t count = lab_fill(70);
     uint64_t owner_bytes = 0;
     struct store_stats before = {0};
     for (uint32_t round = 0; round < 12000; round++) {
         if (round == 4000) {
-            before = stats_now();
+            before = lab_stats();
             owner_bytes = 0;
         }
         for (uint32_t i = 0; i < 16; i++) {
-            uint32_t filler_bytes = 100 + draw(100);
-            lab_create(draw(count), filler_bytes);
+            uint32_t filler_bytes = 100 + lab_draw(100);
+            lab_create(lab_draw(count), filler_bytes);
             owner_bytes += 21 + filler_bytes;
         }
         lab_flush();
         checker_start();
     }
-    double factor = (double)(stats_now().programmed_bytes - before.programmed_bytes) / (double)owner_bytes;
+    double factor = (double)(lab_stats().programmed_bytes - before.programmed_bytes) / (double)owner_bytes;
     print_message("write amplification at 70 %% fill: %.2f\n", factor);
     assert_true(factor <= 2.5);
 }
@@ -113,7 +86,7 @@ static uint32_t fill_until_full(void)
 {
     uint32_t id = 0;
     for (;;) {
-        enum status status = dictionary_create(id, draw(200), FOREVER);
+        enum status status = dictionary_create(id, lab_draw(200), FOREVER);
         if (status == STATUS_OK) {
             checker_note(id++);
             if (id % 8 == 0)
@@ -135,7 +108,7 @@ static void full_still_consumes(enum sim_flash_model model)
     lab_boot(true);
     checker_start();
     uint32_t count = fill_until_full();
-    struct store_stats stats = stats_now();
+    struct store_stats stats = lab_stats();
     print_message("full at %u entries: %llu live of %llu\n", count, (unsigned long long)stats.live_bytes,
                   (unsigned long long)stats.capacity_bytes);
     for (uint32_t round = 0; round < 3; round++) {
@@ -172,9 +145,9 @@ static void test_expiry_makes_room(void **state)
     for (uint32_t i = 0; i < 4 && !store_has_room(STORE_ISSUE, 300); i++)
         lab_idle(NOW_S);
     assert_true(store_has_room(STORE_ISSUE, 300));
-    assert_int_equal(stats_now().live_bytes, 0);
+    assert_int_equal(lab_stats().live_bytes, 0);
     checker_start();
-    fill(50);
+    lab_fill(50);
     lab_boot(false);
     for (uint32_t id = 0; id < count; id++) {
         if (dictionary[id].version != 0 && dictionary[id].expires_s != FOREVER)
@@ -189,9 +162,9 @@ static void test_live_estimate(void **state)
     lab_make_flash(SIM_FLASH_NOR, 32);
     lab_boot(true);
     checker_start();
-    uint32_t count = fill(50);
+    uint32_t count = lab_fill(50);
     for (uint32_t round = 0; round < 3000; round++) {
-        lab_create(draw(count), 100 + draw(100));
+        lab_create(lab_draw(count), 100 + lab_draw(100));
         if (round % 16 == 0)
             lab_flush();
         if (round % 500 == 499) {
@@ -203,7 +176,7 @@ static void test_live_estimate(void **state)
     uint64_t truth = 0;
     for (uint32_t id = 0; id < count; id++)
         truth += dictionary[id].filler_bytes + 21 + 4;
-    uint64_t estimate = stats_now().live_bytes;
+    uint64_t estimate = lab_stats().live_bytes;
     print_message("live: %llu, estimated %llu\n", (unsigned long long)truth, (unsigned long long)estimate);
     assert_true(estimate > truth / 100 * 95 && estimate < truth / 100 * 112);
 }
@@ -220,15 +193,15 @@ static void test_idle_mark(void **state)
     checker_start();
     lab_create(1, 10);
     lab_flush();
-    struct store_stats before = stats_now();
+    struct store_stats before = lab_stats();
     lab_idle(NOW_S);
-    assert_int_equal(stats_now().programmed_bytes, before.programmed_bytes); /* not quiet yet */
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes); /* not quiet yet */
     lab_idle(NOW_S + 1);
-    assert_int_equal(stats_now().programmed_bytes, before.programmed_bytes + 128);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 128);
     lab_idle(NOW_S + 30);
-    assert_int_equal(stats_now().programmed_bytes, before.programmed_bytes + 128);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 128);
     lab_idle(NOW_S + 1 + STORE_MARK_INTERVAL_S);
-    assert_int_equal(stats_now().programmed_bytes, before.programmed_bytes + 256);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 256);
     lab_boot(false);
     assert_int_equal(store_newest_time_s(), NOW_S + 1 + STORE_MARK_INTERVAL_S);
     lab_idle(NOW_S); /* an older clock writes nothing and changes nothing */
