@@ -3,90 +3,38 @@
  * they are, frames whose addresses and checksums are made right, segments of a connection that exists, time that passes.
  * Now and then an honest host connects: it is let in, whatever came before.
  */
-#include "crypto/certificate.h"
-#include "net/link.h"
-#include "net/server.h"
 #include "platform/platform.h"
 #include "platform/sim/sim.h"
-#include "platform/sim/sim_flash.h"
-#include "service/service.h"
-#include "store/store.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/wire_host.h"
+#include "tests/support/net_rig.h"
 
-#define HEAP_BYTES      (24 * 1024 * 1024)
-#define MS              UINT64_C(1000000)
 #define ETHERNET_BYTES  14
 #define IP_BYTES        20
 #define RUNS_TO_HONESTY 64
 #define PATIENCE_MS     40000
 
-static struct heap heap;
-static struct memory_wire pipes;
-static uint16_t port = 2000;
-
 static void connect_host(void)
 {
-    memory_wire_reset(&pipes);
-    host_reset(++port == 0 ? ++port : port);
+    memory_wire_reset(&wired.pipes);
+    host_reset(++wired.port == 0 ? ++wired.port : wired.port);
     host_connect();
-}
-
-static void start_tls(void)
-{
-    struct tls_identity identity;
-    uint8_t der[CERTIFICATE_MAX_BYTES];
-    struct buffer out = buffer_over(der, sizeof der);
-    const struct certificate_subject subject = {
-        .names = {BYTES_LITERAL("jeton.test")}, .name_count = 1, .not_after_s = INT64_C(253402300799)};
-    jose_generate_p256(identity.scalar);
-    require(certificate_make(identity.scalar, &subject, &out) == STATUS_OK, "certificate");
-    identity.certificate_der = buffer_view(&out);
-    require(tls_start(&identity) == STATUS_OK, "tls");
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-    const size_t table_bytes = 4 * 1024 * 1024;
-    bool first_boot;
     (void)argc;
     (void)argv;
-    sim_reset();
-    sim_flash_create(SIM_FLASH_DISK, 65536, 64);
-    heap_init(&heap, platform_memory_take(HEAP_BYTES), HEAP_BYTES);
-    require(crypto_init(&heap) == STATUS_OK, "crypto");
-    const struct service_options service = {.table_memory = platform_memory_take(table_bytes),
-                                            .table_bytes = table_bytes,
-                                            .device_secret =
-                                                BYTES_LITERAL("0123456789abcdef0123456789abcdef"),
-                                            .host_name = BYTES_LITERAL("jeton.test")};
-    require(service_start(&service, &first_boot) == STATUS_OK, "service");
-    service_clock_update();
-    start_tls();
-    const struct link_options link = {.heap = &heap,
-                                      .host_name = BYTES_LITERAL("jeton"),
-                                      .addresses = {.ip = BYTES_LITERAL("10.0.0.2/24")}};
-    require(link_start(&link) == STATUS_OK, "link");
-    const struct server_options server = {.heap = &heap, .port = 443};
-    require(server_start(&server) == STATUS_OK, "server");
+    (void)wire_start(NULL);
     connect_host();
     return 0;
-}
-
-static void turn(void)
-{
-    (void)link_poll();
-    (void)server_step();
-    server_release(store_flush(service_now_s()) == STATUS_OK);
-    platform_nic_flush();
 }
 
 static void wait_ms(uint64_t duration_ms)
 {
     for (uint64_t passed_ms = 0; passed_ms < duration_ms; passed_ms += 250) {
-        sim_advance_ns(250 * MS);
-        turn();
-        host_take_frames(&pipes.to_client);
+        sim_advance_ns(250 * WIRE_MS);
+        wire_turn();
+        host_take_frames(&wired.pipes.to_client);
     }
 }
 
@@ -185,8 +133,8 @@ static void put_frame(struct bytes content, bool right)
 
 static void send_data(struct bytes data)
 {
-    pipe_put(&pipes.to_server, data);
-    host_send(&pipes.to_server);
+    pipe_put(&wired.pipes.to_server, data);
+    host_send(&wired.pipes.to_server);
     host.unacknowledged_bytes = 0; /* what is lost stays lost */
 }
 
@@ -217,8 +165,8 @@ static void step(struct bytes *input)
         put_frame(input_part(input, input_u16(input) % 1600), what % 8 != 5);
         break;
     }
-    turn();
-    host_take_frames(&pipes.to_client);
+    wire_turn();
+    host_take_frames(&wired.pipes.to_client);
 }
 
 /* An honest host gets its connection, at the latest when the half-open ones had their time. */
@@ -226,8 +174,8 @@ static void check_service(void)
 {
     connect_host();
     for (uint32_t waited_ms = 0; !host.established && waited_ms < PATIENCE_MS; waited_ms += 1000) {
-        turn();
-        host_take_frames(&pipes.to_client);
+        wire_turn();
+        host_take_frames(&wired.pipes.to_client);
         wait_ms(1000);
         if (host.peer_reset || (!host.established && waited_ms % 3000 == 2000)) {
             connect_host();
@@ -235,7 +183,7 @@ static void check_service(void)
     }
     require(host.established, "an honest host is served");
     host_abort();
-    turn();
+    wire_turn();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
