@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/platform.h"
@@ -16,6 +15,7 @@
 #include "platform/x86_64/interrupt.h"
 #include "platform/x86_64/memory.h"
 #include "platform/x86_64/pci.h"
+#include "tests/boot/hostile_children.h"
 
 #define STEPS        2000
 #define HONEST_STEPS 400
@@ -145,20 +145,5 @@ static int run_child(uint32_t number, uint32_t first_seed)
 
 int main(int argc, char **argv)
 {
-    uint32_t first_seed = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
-    uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            _exit(run_child(i, first_seed));
-        }
-        int how = 0;
-        if (child < 0 || waitpid(child, &how, 0) != child || how != 0) {
-            fprintf(stderr, "device %u of seed %u ended with %#x\n", i, first_seed, (unsigned)how);
-            bad++;
-        }
-    }
-    printf("devices=%u bad=%u\n", count, bad);
-    return bad == 0 ? 0 : 1;
+    return hostile_children(argc, argv, run_child);
 }

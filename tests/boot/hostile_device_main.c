@@ -4,12 +4,11 @@
  */
 #include "tests/boot/hostile_device.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "platform/x86_64/memory.h"
+#include "tests/boot/hostile_children.h"
 
 #define STEPS        3000
 #define HONEST_STEPS 200
@@ -39,20 +38,5 @@ static int run_child(uint32_t number, uint32_t first_seed)
 
 int main(int argc, char **argv)
 {
-    uint32_t first_seed = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1;
-    uint32_t count = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 100;
-    uint32_t bad = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        pid_t child = fork();
-        if (child == 0) {
-            _exit(run_child(i, first_seed));
-        }
-        int how = 0;
-        if (child < 0 || waitpid(child, &how, 0) != child || how != 0) {
-            fprintf(stderr, "device %u of seed %u ended with %#x\n", i, first_seed, (unsigned)how);
-            bad++;
-        }
-    }
-    printf("devices=%u bad=%u\n", count, bad);
-    return bad == 0 ? 0 : 1;
+    return hostile_children(argc, argv, run_child);
 }

@@ -35,7 +35,8 @@ def hostile(suite):
     for name, drivers in HOSTILE.items():
         with tempfile.TemporaryDirectory(prefix="jeton-hostile-") as folder:
             program = os.path.join(folder, name)
-            sources = [f"tests/boot/{name}.c", "tests/boot/hostile.c", *(f"platform/x86_64/{one}.c" for one in drivers)]
+            sources = [f"tests/boot/{name}.c", "tests/boot/hostile.c", "tests/boot/hostile_children.c",
+                       *(f"platform/x86_64/{one}.c" for one in drivers)]
             subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", *SANITIZERS,
                             "-iquote", ".", "-include", "tests/boot/hostile_cpu.h", "-o", program, *sources],
                            cwd=ROOT, check=True)

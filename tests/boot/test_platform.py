@@ -313,7 +313,8 @@ def test_hostile_devices(folder, machine):
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-g", "-O1", "-Wall", "-Wextra", "-Werror", "-iquote", ROOT,
                     "-include", os.path.join(ROOT, "tests/boot/hostile_cpu.h"), "-fsanitize=address,undefined",
                     "-fno-sanitize-recover=all", "-o", program, os.path.join(ROOT, "tests/boot/hostile_device.c"),
-                    os.path.join(ROOT, "tests/boot/hostile_device_main.c"), *drivers], check=True)
+                    os.path.join(ROOT, "tests/boot/hostile_device_main.c"),
+                    os.path.join(ROOT, "tests/boot/hostile_children.c"), *drivers], check=True)
     done = subprocess.run([program, "1", "120"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
     check("no hostile device harms memory", done.returncode == 0, done.stdout.decode(errors="replace")[-3000:])
 
