@@ -6,12 +6,12 @@
 #include <mbedtls/platform.h>
 
 #include "base/encode.h"
-#include "crypto/certificate.h"
 #include "platform/platform.h"
 #include "platform/sim/sim.h"
 #include "platform/sim/sim_flash.h"
 #include "service/service.h"
 #include "store/store.h"
+#include "tests/support/start.h"
 
 #define STEPS_MAX 100000
 
@@ -59,38 +59,17 @@ static void make_root_header(void)
     snprintf(root_header, sizeof root_header, "Authorization: Basic %s\r\n", encoded);
 }
 
-static void start_tls(void)
-{
-    struct tls_identity identity;
-    uint8_t der[CERTIFICATE_MAX_BYTES];
-    struct buffer out = buffer_over(der, sizeof der);
-    const struct certificate_subject subject = {
-        .names = {BYTES_LITERAL("jeton.test")}, .name_count = 1, .not_after_s = INT64_C(253402300799)};
-    jose_generate_p256(identity.scalar);
-    assert_int_equal(certificate_make(identity.scalar, &subject, &out), STATUS_OK);
-    identity.certificate_der = buffer_view(&out);
-    assert_int_equal(tls_start(&identity), STATUS_OK);
-}
-
 int rig_start(void **state)
 {
     (void)state;
-    bool first_boot;
-    const size_t table_bytes = 4 * 1024 * 1024;
     sim_reset();
     sim_flash_create(SIM_FLASH_DISK, 65536, 64);
     heap_init(&library_heap, library_region, sizeof library_region);
     assert_int_equal(crypto_init(&library_heap), STATUS_OK);
     mbedtls_platform_set_calloc_free(counting_calloc, counting_free);
-    const struct service_options options = {.table_memory = platform_memory_take(table_bytes),
-                                            .table_bytes = table_bytes,
-                                            .device_secret =
-                                                BYTES_LITERAL("0123456789abcdef0123456789abcdef"),
-                                            .host_name = BYTES_LITERAL("jeton.test")};
-    assert_int_equal(service_start(&options, &first_boot), STATUS_OK);
-    service_clock_update();
+    start_service();
     make_root_header();
-    start_tls();
+    start_identity();
     return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "crypto/certificate.h"
 #include "net/link.h"
 #include "net/server.h"
 #include "platform/platform.h"
@@ -18,6 +17,7 @@
 #include "platform/sim/sim_flash.h"
 #include "service/service.h"
 #include "store/store.h"
+#include "tests/support/start.h"
 
 #define HEAP_BYTES (24 * 1024 * 1024)
 
@@ -33,37 +33,16 @@ void wire_turn(void)
     platform_nic_flush();
 }
 
-static void start_tls(void)
-{
-    struct tls_identity identity;
-    uint8_t der[CERTIFICATE_MAX_BYTES];
-    struct buffer out = buffer_over(der, sizeof der);
-    const struct certificate_subject subject = {
-        .names = {BYTES_LITERAL("jeton.test")}, .name_count = 1, .not_after_s = INT64_C(253402300799)};
-    jose_generate_p256(identity.scalar);
-    assert_int_equal(certificate_make(identity.scalar, &subject, &out), STATUS_OK);
-    identity.certificate_der = buffer_view(&out);
-    assert_int_equal(tls_start(&identity), STATUS_OK);
-}
-
 int wire_start(void **state)
 {
     (void)state;
-    bool first_boot;
     wired.port = 2000;
-    const size_t table_bytes = 4 * 1024 * 1024;
     sim_reset();
     sim_flash_create(SIM_FLASH_DISK, 65536, 64);
     heap_init(&wired.heap, platform_memory_take(HEAP_BYTES), HEAP_BYTES);
     assert_int_equal(crypto_init(&wired.heap), STATUS_OK);
-    const struct service_options service = {.table_memory = platform_memory_take(table_bytes),
-                                            .table_bytes = table_bytes,
-                                            .device_secret =
-                                                BYTES_LITERAL("0123456789abcdef0123456789abcdef"),
-                                            .host_name = BYTES_LITERAL("jeton.test")};
-    assert_int_equal(service_start(&service, &first_boot), STATUS_OK);
-    service_clock_update();
-    start_tls();
+    start_service();
+    start_identity();
     const struct link_options link = {.heap = &wired.heap,
                                       .host_name = BYTES_LITERAL("jeton"),
                                       .addresses = {.ip = BYTES_LITERAL("10.0.0.2/24")}};
