@@ -1,8 +1,9 @@
 /*
  * The bytes of a frame without its secrets: header, checks, places. FORMAT.md is the text of it.
  *
- * A frame is one group commit: a header in the clear, sealed records, tag, CRC, padding. Nothing here touches the flash or
- * a key, so that an offline reader can link this file alone.
+ * A frame is one group commit: a header in the clear; the records, sealed, and their tag; what of them may be read later
+ * (the rests), sealed for itself, and its tag; CRC, padding. Nothing here touches the flash or a key, so that an offline
+ * reader can link this file alone.
  * Ownership: nothing. Blocking: none. Failure: a decoder says STATUS_DAMAGED for anything that no writer makes.
  * Limits: STORE_FRAME_MAX_BYTES.
  */
@@ -12,14 +13,15 @@
 #include "base/bytes.h"
 #include "limits.h"
 
-#define FRAME_VERSION            1
-#define FRAME_HEADER_BYTES       108
+#define FRAME_VERSION            2
+#define FRAME_HEADER_BYTES       112
 #define FRAME_TAG_BYTES          16
 #define FRAME_NONCE_BYTES        12
 #define FRAME_CRC_BYTES          4
 #define FRAME_FLAG_MARK          1 /* an idle mark: no records */
 #define RECORD_HEADER_BYTES      4
 #define RECORD_FLAG_FULL         1 /* counts as live until it is forgotten */
+#define RECORD_FLAG_REST         2 /* a part of it is among the rests */
 #define FRAME_RECORDS_SOFT_BYTES STORE_FRAME_SOFT_BYTES
 
 struct frame_header {
@@ -33,7 +35,8 @@ struct frame_header {
     uint32_t oldest_segment; /* the log begins there */
     uint32_t wear;           /* erases of this segment */
     uint32_t record_count;
-    uint32_t payload_bytes; /* sealed, without the tag */
+    uint32_t payload_bytes; /* of the records, sealed, without the tag */
+    uint32_t rest_bytes;    /* of the rests, the same; 0: there is no second tag either */
     uint32_t full_bytes;    /* of records that are full ones */
     uint8_t flags;
     uint8_t nonce[FRAME_NONCE_BYTES];
@@ -43,7 +46,17 @@ struct frame_header {
 struct frame_record {
     uint8_t type;
     uint8_t flags;
-    struct bytes payload;
+    struct bytes payload; /* with RECORD_FLAG_REST: what is known without the rest, at most STORE_KNOWN_MAX_BYTES */
+    uint16_t rest_bytes;  /* with RECORD_FLAG_REST */
+};
+
+/* Where the parts of a frame are. */
+struct frame_extent {
+    size_t tag_offset;      /* behind the records */
+    size_t rest_offset;     /* behind that */
+    size_t rest_tag_offset; /* only if there are rests */
+    size_t crc_offset;
+    size_t total_bytes; /* on the flash, padding included */
 };
 
 /* CRC-32 (IEEE 802.3, reflected), by table: whole frames pass through it. Start with 0. */
@@ -57,17 +70,17 @@ enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct fra
 /* Sequence and segment as the bytes say, right or wrong: to tell a rotten header's age. */
 void frame_peek(const uint8_t in[FRAME_HEADER_BYTES], uint64_t *sequence, uint32_t *segment);
 
-/* Bytes on the flash of a frame with that payload, padding included. */
-size_t frame_total_bytes(size_t payload_bytes, size_t program_bytes);
+/* The places of a frame with so many bytes of records and rests. */
+struct frame_extent frame_extent_of(size_t payload_bytes, size_t rest_bytes, size_t program_bytes);
 
-/* Add the CRC and the padding behind header, payload and tag. */
-void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes);
+/* Add the CRC and the padding behind header, records, rests and tags. */
+void frame_finish(uint8_t *frame, const struct frame_extent *extent);
 
 /* Does the CRC fit? Nobody reads the padding behind it. */
-bool frame_is_whole(const uint8_t *frame, size_t payload_bytes);
+bool frame_is_whole(const uint8_t *frame, const struct frame_extent *extent);
 
-/* The tag of a frame: the next frame names it. */
-const uint8_t *frame_tag(const uint8_t *frame, size_t payload_bytes);
+/* The nonce of the rests. */
+void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_NONCE_BYTES]);
 
 /* Write a record's header and payload at `out`; returns its bytes. */
 size_t frame_put_record(uint8_t *out, const struct frame_record *record);

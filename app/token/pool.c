@@ -44,7 +44,7 @@ size_t pool_gap_bytes(const struct pool *pool)
 static size_t usable_bytes(const struct pool *pool, enum pool_class class)
 {
     size_t gap_bytes = pool_gap_bytes(pool);
-    size_t kept_bytes = class == POOL_ESSENTIAL ? 0 : pool->reserve_bytes;
+    size_t kept_bytes = class == POOL_ESSENTIAL ? 0 : pool->reserve_bytes + pool->promised_bytes;
     return gap_bytes > kept_bytes ? gap_bytes - kept_bytes : 0;
 }
 
@@ -118,6 +118,22 @@ static uint32_t take_chunk(struct pool *pool, enum pool_class class, size_t gran
         return (uint32_t)(pool->back_bytes / POOL_GRANULE_BYTES);
     }
     return split_free(pool, granules);
+}
+
+bool pool_can_promise(const struct pool *pool, size_t slot_bytes, size_t text_bytes)
+{
+    return pool->promised_bytes + slot_bytes + granules_of(text_bytes) * POOL_GRANULE_BYTES <=
+           pool_gap_bytes(pool);
+}
+
+void pool_reserve(struct pool *pool, size_t text_bytes)
+{
+    pool->promised_bytes += granules_of(text_bytes) * POOL_GRANULE_BYTES;
+}
+
+void pool_unreserve(struct pool *pool, size_t text_bytes)
+{
+    pool->promised_bytes -= granules_of(text_bytes) * POOL_GRANULE_BYTES;
 }
 
 bool pool_put_text(struct pool *pool, enum pool_class class, struct bytes text, uint32_t *handle)

@@ -32,6 +32,7 @@ struct pool {
     size_t front_bytes; /* end of the slots */
     size_t back_bytes;  /* begin of the texts, a multiple of the granule */
     size_t reserve_bytes;
+    size_t promised_bytes; /* to texts that will come: issuing leaves them alone too */
     size_t text_bytes; /* of chunks in use */
     uint32_t free_heads[POOL_CLASS_COUNT];
 };
@@ -47,6 +48,12 @@ bool pool_has_room(const struct pool *pool, enum pool_class class, size_t slot_b
 
 /* Keep a copy of `text`; *handle is 0 for an empty one. False when there is no room (*handle is then 0). */
 bool pool_put_text(struct pool *pool, enum pool_class class, struct bytes text, uint32_t *handle) MUST_USE;
+
+/* Keep room for a text of at most so many bytes that will come, and give up keeping it. pool_can_promise: is there as much
+ * room, and some for slots, beside what is promised already? (Free chunks are not counted.) */
+bool pool_can_promise(const struct pool *pool, size_t slot_bytes, size_t text_bytes);
+void pool_reserve(struct pool *pool, size_t text_bytes);
+void pool_unreserve(struct pool *pool, size_t text_bytes);
 
 /* The text of a handle; {NULL, 0} for handle 0. */
 struct bytes pool_text(const struct pool *pool, uint32_t handle);

@@ -108,10 +108,11 @@ static uint32_t *key_bucket(const struct tables *tables, const uint8_t key[16])
     return &tables->key_buckets[hash_id(key) & tables->token_mask];
 }
 
-void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16])
+void tokens_prefetch(const struct tables *tables, const uint8_t id_tail[TOKEN_TAIL_BYTES],
+                     const uint8_t key_tail[TOKEN_TAIL_BYTES])
 {
-    __builtin_prefetch(id_bucket(tables, id), 1);
-    __builtin_prefetch(key_bucket(tables, key), 1);
+    __builtin_prefetch(&tables->id_buckets[hash_tail(id_tail) & tables->token_mask], 1);
+    __builtin_prefetch(&tables->key_buckets[hash_tail(key_tail) & tables->token_mask], 1);
 }
 
 static void leave_id_chain(struct tables *tables, uint32_t ref)
@@ -134,7 +135,7 @@ static void leave_key_chain(struct tables *tables, uint32_t ref)
     *link = token->key_next;
 }
 
-void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
+void tokens_chain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
     uint32_t *by_id = id_bucket(tables, &token->id);
@@ -143,22 +144,14 @@ void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
     uint32_t *by_key = key_bucket(tables, token->key);
     token->key_next = *by_key;
     *by_key = ref;
-    enter_list(tables, ref);
     tables->token_count++;
-    enum token_state state = token_state_at(token, now_s);
-    set_counted(token, state);
-    tables->counts[token->family][state]++;
 }
 
-void tokens_drop(struct tables *tables, uint32_t ref)
+void tokens_unchain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    assert((token->flags & TOKEN_USED) != 0);
-    tables->counts[token->family][counted(token)]--;
     leave_id_chain(tables, ref);
     leave_key_chain(tables, ref);
-    leave_list(tables, token);
-    memos_forget(tables, MEMO_TOKEN, ref, token->text);
     pool_free_text(&tables->pool, token->text);
     bytes_wipe(token, sizeof *token);
     token->id_next = tables->free_token;
@@ -166,22 +159,73 @@ void tokens_drop(struct tables *tables, uint32_t ref)
     tables->token_count--;
 }
 
-uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
+void tokens_enter(struct tables *tables, uint32_t ref, int64_t now_s)
 {
-    uint32_t ref = *id_bucket(tables, id);
-    while (ref != 0 && !uuid_equal(&token_at(tables, ref)->id, id)) {
+    struct token *token = token_at(tables, ref);
+    enter_list(tables, ref);
+    enum token_state state = token_state_at(token, now_s);
+    set_counted(token, state);
+    tables->counts[token->family][state]++;
+}
+
+void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
+{
+    tokens_chain(tables, ref);
+    tokens_enter(tables, ref, now_s);
+}
+
+void tokens_drop(struct tables *tables, uint32_t ref)
+{
+    struct token *token = token_at(tables, ref);
+    assert((token->flags & TOKEN_USED) != 0 && token->family != TOKEN_UNREAD);
+    tables->counts[token->family][counted(token)]--;
+    leave_list(tables, token);
+    memos_forget(tables, MEMO_TOKEN, ref, token->text);
+    tokens_unchain(tables, ref);
+}
+
+/* Is it unread, and may it be the one that is looked for? */
+static bool is_to_be_read(const struct token *token, const uint8_t *held, const uint8_t *wanted)
+{
+    return token->family == TOKEN_UNREAD &&
+           memcmp(held + TOKEN_TAIL_AT, wanted + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES) == 0;
+}
+
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t ref = tables->id_buckets[hash_tail(tail) & tables->token_mask];
+    while (ref != 0 && memcmp(token_at(tables, ref)->id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
         ref = token_at(tables, ref)->id_next;
     }
     return ref;
 }
 
+uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
+{
+    uint32_t ref = tokens_find_tail(tables, id->bytes + TOKEN_TAIL_AT);
+    if (ref == 0) {
+        return 0;
+    }
+    if (is_to_be_read(token_at(tables, ref), token_at(tables, ref)->id.bytes, id->bytes)) {
+        tables->fetch(ref);
+    }
+    return uuid_equal(&token_at(tables, ref)->id, id) ? ref : 0;
+}
+
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16])
 {
-    for (uint32_t ref = *key_bucket(tables, key); ref != 0; ref = token_at(tables, ref)->key_next) {
+    uint32_t ref = *key_bucket(tables, key);
+    while (ref != 0) {
         const struct token *token = token_at(tables, ref);
+        if (is_to_be_read(token, token->key, key)) {
+            tables->fetch(ref);
+            ref = *key_bucket(tables, key); /* what turned out to be gone has left the chain */
+            continue;
+        }
         if (token->family == family && memcmp(token->key, key, sizeof token->key) == 0) {
             return ref;
         }
+        ref = token->key_next;
     }
     return 0;
 }

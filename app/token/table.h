@@ -15,15 +15,26 @@ bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t
 /* A zeroed slot, in no list yet. 0: full. */
 uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
-/* Ask the processor for the places that tokens_link() will touch: at a million tokens it waits for little else. */
-void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16]);
+/* Ask the processor for the places that tokens_chain() will touch: at a million tokens it waits for little else. */
+void tokens_prefetch(const struct tables *tables, const uint8_t id_tail[TOKEN_TAIL_BYTES],
+                     const uint8_t key_tail[TOKEN_TAIL_BYTES]);
 
-/* Enter a filled slot (id, key, family, owners, times) into the chains, its owner's list, and the counts. */
+/* Enter a slot with id and key, or their tails, into the chains. */
+void tokens_chain(struct tables *tables, uint32_t ref);
+/* Take it out again: a slot that was never entered anywhere else is free. */
+void tokens_unchain(struct tables *tables, uint32_t ref);
+
+/* Enter a filled slot in the chains (family, owners, times) into its owner's list and the counts. */
+void tokens_enter(struct tables *tables, uint32_t ref, int64_t now_s);
+
+/* Both. */
 void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s);
 
 /* Out of everything; text and memos are given back, the slot is free. */
 void tokens_drop(struct tables *tables, uint32_t ref);
 
+/* The token with this tail of its id, read or unread. */
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id);
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16]);
 

@@ -16,11 +16,16 @@ int uuid_compare(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes, b->bytes, UUID_BYTES);
 }
 
+uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t word;
+    memcpy(&word, tail, sizeof word);
+    return word;
+}
+
 uint32_t hash_id(const uint8_t id[16])
 {
-    uint64_t word;
-    memcpy(&word, id + 8, sizeof word);
-    return (uint32_t)(word * 0x9E3779B97F4A7C15u >> 32);
+    return hash_tail(id + TOKEN_TAIL_AT);
 }
 
 static uint32_t power_of_two_below(size_t value)
