@@ -170,9 +170,6 @@ static enum status apply_read_token(uint32_t ref, struct token_record *entry, co
 static enum status apply_token(const struct store_record *record)
 {
     struct token_record entry;
-    if (record->rest_bytes > 0 && record->rest.data == NULL) {
-        return unread_meet(record);
-    }
     uint32_t ref = record->is_fetched ? unread_slot_of(record) : 0;
     if (record->is_fetched && ref == 0) {
         return STATUS_OK; /* a later copy has taken its place */
@@ -382,13 +379,6 @@ static enum status apply_note(const struct store_record *record)
     return status;
 }
 
-void foresee_record(uint8_t type, struct bytes payload)
-{
-    if (type == RECORD_TOKEN && payload.size >= RECORD_TOKEN_KNOWN_BYTES) {
-        tokens_prefetch(&service.tables, payload.data, payload.data + TOKEN_TAIL_BYTES);
-    }
-}
-
 static bool changes_one_token(uint8_t type)
 {
     return type == RECORD_REVOKED || type == RECORD_CONSUMED || type == RECORD_ROTATED ||
@@ -430,4 +420,23 @@ enum status apply_record(const struct store_record *record)
     default:
         return STATUS_DAMAGED;
     }
+}
+
+static bool is_to_be_met(const struct store_record *record)
+{
+    return record->type == RECORD_TOKEN && record->rest_bytes > 0 && record->rest.data == NULL;
+}
+
+enum status apply_records(const struct store_record *records, size_t count)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK;) {
+        size_t run = 0;
+        while (i + run < count && is_to_be_met(&records[i + run])) {
+            run++;
+        }
+        status = run > 0 ? unread_meet(records + i, run) : apply_record(&records[i]);
+        i += run > 0 ? run : 1;
+    }
+    return status;
 }

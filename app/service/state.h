@@ -67,14 +67,15 @@ void forget_principal(const struct principal *principal);
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;
-void foresee_record(uint8_t type, struct bytes payload);
+/* The same for some records in their order: store_owner.replay. */
+enum status apply_records(const struct store_record *records, size_t count) MUST_USE;
 enum status check_replay(void) MUST_USE; /* all was read: is it whole? The lists get their order. */
 uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would revoke now */
 
 /* ---- tokens that a boot leaves on the flash (unread.c) ---- */
 
-/* A boot meets the known part of a token's record. */
-enum status unread_meet(const struct store_record *record) MUST_USE;
+/* A boot meets the known parts of tokens' records. */
+enum status unread_meet(const struct store_record *records, size_t count) MUST_USE;
 /* Drop the token with this tail of an id: a copy comes, or it is gone and its tail is used again. */
 void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES]);
 /* Keep a change of a token that is unread until it is read. False: it is not unread. */

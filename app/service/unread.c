@@ -14,19 +14,12 @@
 #include "service/state.h"
 #include "token/words.h"
 
+#define MET_AT_ONCE  32
 #define EXIT_DAMAGED 2 /* as a boot that refuses the flash */
 
 #define WAITING_HEADER_BYTES 3 /* of a change: type, size of the payload */
 
 /* ---- an unread token's slot: what its fields hold meanwhile ---- */
-
-static void set_place(struct token *slot, const struct store_record *record)
-{
-    slot->created_s = record->place;
-    slot->updated_s = record->index;
-    slot->expires_s = record->rest_bytes;
-    slot->segment = record->segment;
-}
 
 static bool is_at(const struct token *slot, const struct store_record *record)
 {
@@ -46,7 +39,7 @@ static size_t text_bytes_of(uint32_t rest_bytes)
 static void uncount(const struct token *slot)
 {
     service.unread_count--;
-    pool_unreserve(&service.tables.pool, text_bytes_of(slot->expires_s));
+    pool_unpromise(&service.tables.pool, text_bytes_of(slot->expires_s));
 }
 
 void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
@@ -67,13 +60,6 @@ void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
     }
 }
 
-/* Is there room for one more slot, and for the texts of all that are unread? */
-static bool has_room(uint32_t rest_bytes)
-{
-    size_t slot_bytes = service.tables.free_token != 0 ? 0 : sizeof(struct token);
-    return pool_can_promise(&service.tables.pool, slot_bytes, text_bytes_of(rest_bytes));
-}
-
 /* Where memory is scarce, what is past has to go before the next comes: from here on tokens are read as they come. */
 static void make_room(int64_t now_s)
 {
@@ -88,34 +74,65 @@ bool unread_wants_rests(void)
     return service.reads_at_once;
 }
 
-enum status unread_meet(const struct store_record *record)
+static void describe(const struct store_record *record, struct unread_token *token)
 {
-    if (record->payload.size != RECORD_TOKEN_KNOWN_BYTES) {
-        return STATUS_DAMAGED;
+    memcpy(token->tails, record->payload.data, RECORD_TOKEN_KNOWN_BYTES);
+    token->place = record->place;
+    token->index = record->index;
+    token->rest_bytes = record->rest_bytes;
+    token->text_bytes = text_bytes_of(record->rest_bytes);
+    token->segment = record->segment;
+}
+
+/* One that many at a time could not take: there is one with its tail, or memory is scarce. */
+static enum status meet_with_care(const struct unread_token *token, int64_t now_s)
+{
+    struct tables *tables = &service.tables;
+    unread_drop_same(token->tails);
+    if (tokens_take_unread(tables, token, 1) == 1) {
+        return STATUS_OK;
     }
-    unread_drop_same(record->payload.data);
-    if (!has_room(record->rest_bytes)) {
-        make_room(record->written_s);
+    make_room(now_s);
+    if (tokens_take_unread(tables, token, 1) == 1) {
+        return STATUS_OK;
     }
-    uint32_t ref = tokens_take(&service.tables, POOL_ESSENTIAL);
-    if (ref == 0) {
-        service.memory_too_small = true;
-        return STATUS_FULL;
+    service.memory_too_small = true;
+    return STATUS_FULL;
+}
+
+enum status unread_meet(const struct store_record *records, size_t count)
+{
+    struct unread_token tokens[MET_AT_ONCE];
+    size_t met = 0;
+    while (met < count) {
+        size_t some = count - met < MET_AT_ONCE ? count - met : MET_AT_ONCE;
+        for (size_t i = 0; i < some; i++) {
+            if (records[met + i].payload.size != RECORD_TOKEN_KNOWN_BYTES) {
+                return STATUS_DAMAGED;
+            }
+            describe(&records[met + i], &tokens[i]);
+        }
+        for (size_t done = 0; done < some; done++) {
+            size_t taken = tokens_take_unread(&service.tables, tokens + done, some - done);
+            done += taken;
+            service.unread_count += (uint32_t)taken;
+            if (done == some) {
+                break;
+            }
+            enum status status = meet_with_care(&tokens[done], records[met + done].written_s);
+            if (status != STATUS_OK) {
+                return status;
+            }
+            service.unread_count++;
+        }
+        met += some;
     }
-    struct token *slot = token_at(&service.tables, ref);
-    slot->family = TOKEN_UNREAD;
-    memcpy(slot->id.bytes + TOKEN_TAIL_AT, record->payload.data, TOKEN_TAIL_BYTES);
-    memcpy(slot->key + TOKEN_TAIL_AT, record->payload.data + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
-    set_place(slot, record);
-    tokens_chain(&service.tables, ref);
-    service.unread_count++;
-    pool_reserve(&service.tables.pool, text_bytes_of(record->rest_bytes));
     return STATUS_OK;
 }
 
 bool unread_is_short_of_room(void)
 {
-    return service.unread_count > 0 && !has_room(0);
+    return service.unread_count > 0 && !pool_can_promise(&service.tables.pool, 0, 0);
 }
 
 /* ---- users that are gone ---- */

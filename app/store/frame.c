@@ -7,8 +7,6 @@
 
 #define FRAME_MAGIC          0x4d52464aU /* "JFRM" */
 #define FRAME_NONCE_COUNT_AT 8           /* a little-endian count: its lowest bit is set for the rests */
-#define RECORD_FLAGS_MASK    3
-#define RECORD_KNOWN_SHIFT   2 /* of a record with a rest: how many bytes are known without it */
 
 /* Offsets in a frame header. */
 enum {
@@ -53,21 +51,6 @@ void put_le64(uint8_t *out, uint64_t value)
 {
     for (int i = 0; i < 8; i++)
         out[i] = (uint8_t)(value >> (8 * i));
-}
-
-uint16_t get_le16(const uint8_t *in)
-{
-    return (uint16_t)(in[0] | in[1] << 8);
-}
-
-uint32_t get_le32(const uint8_t *in)
-{
-    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
-}
-
-uint64_t get_le64(const uint8_t *in)
-{
-    return get_le32(in) | (uint64_t)get_le32(in + 4) << 32;
 }
 
 /* ---- checks ---- */
@@ -227,25 +210,4 @@ size_t frame_put_record(uint8_t *out, const struct frame_record *record)
     if (record->payload.size > 0)
         memcpy(out + RECORD_HEADER_BYTES, record->payload.data, record->payload.size);
     return RECORD_HEADER_BYTES + record->payload.size;
-}
-
-enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record)
-{
-    if (*offset == records.size)
-        return STATUS_NOT_FOUND;
-    if (records.size - *offset < RECORD_HEADER_BYTES)
-        return STATUS_DAMAGED;
-    const uint8_t *at = records.data + *offset;
-    size_t size = get_le16(at + 2);
-    bool has_rest = (at[1] & RECORD_FLAG_REST) != 0;
-    size_t payload_bytes = has_rest ? (size_t)(at[1] >> RECORD_KNOWN_SHIFT) : size;
-    if (records.size - *offset - RECORD_HEADER_BYTES < payload_bytes || size > STORE_RECORD_MAX_BYTES ||
-        at[0] == 0 || (has_rest ? size == 0 : at[1] > RECORD_FLAGS_MASK))
-        return STATUS_DAMAGED;
-    *record = (struct frame_record){.type = at[0],
-                                    .flags = at[1] & RECORD_FLAGS_MASK,
-                                    .payload = bytes_of(at + RECORD_HEADER_BYTES, payload_bytes),
-                                    .rest_bytes = has_rest ? (uint16_t)size : 0};
-    *offset += RECORD_HEADER_BYTES + payload_bytes;
-    return STATUS_OK;
 }

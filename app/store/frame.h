@@ -22,6 +22,8 @@
 #define RECORD_HEADER_BYTES      4
 #define RECORD_FLAG_FULL         1 /* counts as live until it is forgotten */
 #define RECORD_FLAG_REST         2 /* a part of it is among the rests */
+#define RECORD_FLAGS_MASK        3
+#define RECORD_KNOWN_SHIFT       2 /* of a record with a rest: how many bytes are known without it */
 #define FRAME_RECORDS_SOFT_BYTES STORE_FRAME_SOFT_BYTES
 
 struct frame_header {
@@ -59,6 +61,26 @@ struct frame_extent {
     size_t total_bytes; /* on the flash, padding included */
 };
 
+/* Little-endian numbers, as everywhere in the format. */
+void put_le16(uint8_t *out, uint16_t value);
+void put_le32(uint8_t *out, uint32_t value);
+void put_le64(uint8_t *out, uint64_t value);
+
+static inline uint16_t get_le16(const uint8_t *in)
+{
+    return (uint16_t)(in[0] | in[1] << 8);
+}
+
+static inline uint32_t get_le32(const uint8_t *in)
+{
+    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+static inline uint64_t get_le64(const uint8_t *in)
+{
+    return get_le32(in) | (uint64_t)get_le32(in + 4) << 32;
+}
+
 /* CRC-32 (IEEE 802.3, reflected), by table: whole frames pass through it. Start with 0. */
 uint32_t frame_crc(uint32_t crc, struct bytes bytes);
 
@@ -85,18 +107,29 @@ void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_
 /* Write a record's header and payload at `out`; returns its bytes. */
 size_t frame_put_record(uint8_t *out, const struct frame_record *record);
 
-/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. */
-enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record) MUST_USE;
+/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. Inline, as a boot comes here for each
+ * record. */
+static inline enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record)
+{
+    size_t left = records.size - *offset;
+    if (left < RECORD_HEADER_BYTES)
+        return left == 0 ? STATUS_NOT_FOUND : STATUS_DAMAGED;
+    const uint8_t *at = records.data + *offset;
+    uint16_t size = get_le16(at + 2);
+    bool has_rest = (at[1] & RECORD_FLAG_REST) != 0;
+    size_t payload_bytes = has_rest ? (size_t)(at[1] >> RECORD_KNOWN_SHIFT) : size;
+    if (left - RECORD_HEADER_BYTES < payload_bytes || size > STORE_RECORD_MAX_BYTES || at[0] == 0 ||
+        (has_rest ? size == 0 : at[1] > RECORD_FLAGS_MASK))
+        return STATUS_DAMAGED;
+    record->type = at[0];
+    record->flags = at[1] & RECORD_FLAGS_MASK;
+    record->payload = bytes_of(at + RECORD_HEADER_BYTES, payload_bytes);
+    record->rest_bytes = has_rest ? size : 0;
+    *offset += RECORD_HEADER_BYTES + payload_bytes;
+    return STATUS_OK;
+}
 
 /* Is every byte erased? */
 bool frame_is_blank(struct bytes bytes);
-
-/* Little-endian numbers, as everywhere in the format. */
-void put_le16(uint8_t *out, uint16_t value);
-void put_le32(uint8_t *out, uint32_t value);
-void put_le64(uint8_t *out, uint64_t value);
-uint16_t get_le16(const uint8_t *in);
-uint32_t get_le32(const uint8_t *in);
-uint64_t get_le64(const uint8_t *in);
 
 #endif

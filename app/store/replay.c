@@ -8,8 +8,8 @@
 
 #include "store/state.h"
 
-#define ROTTEN_MAX    8 /* unreadable first headers that are remembered */
-#define RECORDS_AHEAD 8 /* foreseen: a wait for memory takes about as long as these do */
+#define ROTTEN_MAX      8 /* unreadable first headers that are remembered */
+#define RECORDS_AT_ONCE 32 /* handed to the owner */
 
 /* What a boot learns before it replays. */
 static struct {
@@ -268,28 +268,21 @@ static enum status check_unreadable(void)
 
 /* ---- pass 3: replay ---- */
 
-/* Let the owner see the next `count` records at *offset. A malformed one is found when its turn comes. */
-static void foresee_records(struct bytes records, size_t *offset, size_t count)
+/* The records of a frame to the owner, some at a time: a call for each would cost more than what is done with it. */
+static enum status replay_records(const struct frame_header *header, struct record_walk *walk)
 {
-    struct frame_record record;
-    if (store_state.owner.foresee == NULL)
-        return;
-    for (size_t i = 0; i < count && frame_next_record(records, offset, &record) == STATUS_OK; i++)
-        store_state.owner.foresee(record.type, record.payload);
-}
-
-static enum status replay_records(const struct frame_header *header, struct record_walk walk)
-{
-    struct bytes records = walk.records;
-    size_t ahead = 0;
-    enum status status;
-    foresee_records(records, &ahead, RECORDS_AHEAD);
-    while ((status = unseal_next(&walk, header)) == STATUS_OK) {
-        foresee_records(records, &ahead, 1);
-        if (store_state.owner.replay(&walk.record) != STATUS_OK)
+    struct store_record records[RECORDS_AT_ONCE];
+    enum status status = STATUS_OK;
+    uint32_t seen = 0;
+    while (status == STATUS_OK) {
+        size_t count = 0;
+        while (count < RECORDS_AT_ONCE && (status = unseal_next(walk, header)) == STATUS_OK)
+            records[count++] = walk->record;
+        seen += (uint32_t)count;
+        if (count > 0 && store_state.owner.replay(records, count) != STATUS_OK)
             return STATUS_DAMAGED;
     }
-    return status == STATUS_NOT_FOUND && walk.record.index + 1 == header->record_count ? STATUS_OK : STATUS_DAMAGED;
+    return status == STATUS_NOT_FOUND && seen == header->record_count ? STATUS_OK : STATUS_DAMAGED;
 }
 
 /* Does the frame go on where the chain is? The first one of all follows the device id; the first one that is left
@@ -343,7 +336,7 @@ static enum status replay_frame(uint64_t at, uint64_t end, struct segment *segme
     enum status status = unseal_for_replay(bytes, at, &header, &walk);
     memcpy(tag, bytes + extent.tag_offset, FRAME_TAG_BYTES); /* the owner may read elsewhere: the view goes */
     if (status == STATUS_OK)
-        status = replay_records(&header, walk);
+        status = replay_records(&header, &walk);
     if (status != STATUS_OK) /* the owner may have come upon another damaged frame */
         return store_state.sentence[0] != 0 ? STATUS_DAMAGED : refuse_damaged(header.first_record, at);
     chain->sequence = header.sequence;

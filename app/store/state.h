@@ -200,9 +200,40 @@ struct record_walk {
     struct store_record record; /* the one that unseal_next() came to */
     uint8_t flags;              /* of it */
 };
-struct record_walk unseal_walk(const struct frame_header *header, uint64_t at, struct bytes records);
-/* STATUS_NOT_FOUND at the end, where all rests must be used up. */
-enum status unseal_next(struct record_walk *walk, const struct frame_header *header) MUST_USE;
+static inline struct record_walk unseal_walk(const struct frame_header *header, uint64_t at,
+                                             struct bytes records)
+{
+    return (struct record_walk){.records = records,
+                                .record = {.segment = header->label,
+                                           .written_s = header->time_s,
+                                           .place = (uint32_t)(at / store_state.geometry.program_bytes),
+                                           .index = UINT32_MAX}};
+}
+
+/* STATUS_NOT_FOUND at the end, where all rests must be used up. Inline, as a boot comes here for each record. */
+static inline enum status unseal_next(struct record_walk *walk, const struct frame_header *header)
+{
+    struct frame_record record;
+    struct store_record *out = &walk->record;
+    enum status status = frame_next_record(walk->records, &walk->offset, &record);
+    if (status == STATUS_NOT_FOUND && walk->rest_offset != header->rest_bytes)
+        return STATUS_DAMAGED;
+    if (status != STATUS_OK)
+        return status;
+    if (record.rest_bytes > header->rest_bytes - walk->rest_offset)
+        return STATUS_DAMAGED;
+    out->type = record.type;
+    out->payload = record.payload;
+    out->rest_bytes = record.rest_bytes;
+    out->rest = walk->rests.data == NULL || record.rest_bytes == 0
+                    ? (struct bytes){NULL, 0}
+                    : bytes_slice(walk->rests, walk->rest_offset, record.rest_bytes);
+    out->index++;
+    walk->flags = record.flags;
+    walk->rest_offset += record.rest_bytes;
+    return STATUS_OK;
+}
+
 /* The extent of a frame on this device. */
 struct frame_extent unseal_extent(const struct frame_header *header);
 

@@ -40,16 +40,13 @@ struct store_record {
 };
 
 struct store_owner {
-    /* Replay, oldest first, of the payloads without their rests; and in store_read_rests(), which it may call itself, of
-     * the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED. */
-    enum status (*replay)(const struct store_record *record);
+    /* Replay, oldest first, of the payloads without their rests, some at a time; and in store_read_rests(), which it may call
+     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED. */
+    enum status (*replay)(const struct store_record *records, size_t count);
     /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
     enum status (*relocate)(const struct store_record *record);
     /* May be NULL. Replay: shall the next frame's records come with their rests at once? */
     bool (*wants_rests)(void);
-    /* May be NULL. Replay: this payload comes a few records from now; what it needs may be fetched into the caches.
-     * Nothing may change, and nothing may be believed of it. */
-    void (*foresee)(uint8_t type, struct bytes payload);
 };
 
 /* What a record may use: issuing stops at the reserve, revoking, consuming and relocation do not. */

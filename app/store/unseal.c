@@ -37,38 +37,6 @@ void unseal_wipe(struct opened_frame *opened)
     bytes_wipe(opened, sizeof(*opened));
 }
 
-struct record_walk unseal_walk(const struct frame_header *header, uint64_t at, struct bytes records)
-{
-    return (struct record_walk){.records = records,
-                                .record = {.segment = header->label,
-                                           .written_s = header->time_s,
-                                           .place = (uint32_t)(at / store_state.geometry.program_bytes),
-                                           .index = UINT32_MAX}};
-}
-
-enum status unseal_next(struct record_walk *walk, const struct frame_header *header)
-{
-    struct frame_record record;
-    struct store_record *out = &walk->record;
-    enum status status = frame_next_record(walk->records, &walk->offset, &record);
-    if (status == STATUS_NOT_FOUND && walk->rest_offset != header->rest_bytes)
-        return STATUS_DAMAGED;
-    if (status != STATUS_OK)
-        return status;
-    if (record.rest_bytes > header->rest_bytes - walk->rest_offset)
-        return STATUS_DAMAGED;
-    out->type = record.type;
-    out->payload = record.payload;
-    out->rest_bytes = record.rest_bytes;
-    out->rest = walk->rests.data == NULL || record.rest_bytes == 0
-                    ? (struct bytes){NULL, 0}
-                    : bytes_slice(walk->rests, walk->rest_offset, record.rest_bytes);
-    out->index++;
-    walk->flags = record.flags;
-    walk->rest_offset += record.rest_bytes;
-    return STATUS_OK;
-}
-
 /* ---- the rests of one frame ---- */
 
 static enum status refuse_rests(enum status status, uint64_t at)
@@ -86,7 +54,7 @@ static enum status hand_over(const struct frame_header *header, struct record_wa
     while ((status = unseal_next(walk, header)) == STATUS_OK) {
         walk->record.is_fetched = true;
         if (walk->record.rest_bytes > 0)
-            status = store_state.owner.replay(&walk->record);
+            status = store_state.owner.replay(&walk->record, 1);
         if (status != STATUS_OK)
             return status;
     }

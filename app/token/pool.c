@@ -13,7 +13,7 @@
 
 static size_t granules_of(size_t text_bytes)
 {
-    return (text_bytes + POOL_HEADER_BYTES + POOL_GRANULE_BYTES - 1) / POOL_GRANULE_BYTES;
+    return pool_chunk_bytes(text_bytes) / POOL_GRANULE_BYTES;
 }
 
 static uint8_t *chunk_at(const struct pool *pool, uint32_t handle)
@@ -33,11 +33,6 @@ void pool_init(struct pool *pool, void *memory, size_t size_bytes)
         .back_bytes = size_bytes / POOL_GRANULE_BYTES * POOL_GRANULE_BYTES,
         .reserve_bytes = reserve_bytes < RESERVE_MIN_BYTES ? RESERVE_MIN_BYTES : reserve_bytes,
     };
-}
-
-size_t pool_gap_bytes(const struct pool *pool)
-{
-    return pool->back_bytes - pool->front_bytes;
 }
 
 /* What of the gap this class may use. */
@@ -118,22 +113,6 @@ static uint32_t take_chunk(struct pool *pool, enum pool_class class, size_t gran
         return (uint32_t)(pool->back_bytes / POOL_GRANULE_BYTES);
     }
     return split_free(pool, granules);
-}
-
-bool pool_can_promise(const struct pool *pool, size_t slot_bytes, size_t text_bytes)
-{
-    return pool->promised_bytes + slot_bytes + granules_of(text_bytes) * POOL_GRANULE_BYTES <=
-           pool_gap_bytes(pool);
-}
-
-void pool_reserve(struct pool *pool, size_t text_bytes)
-{
-    pool->promised_bytes += granules_of(text_bytes) * POOL_GRANULE_BYTES;
-}
-
-void pool_unreserve(struct pool *pool, size_t text_bytes)
-{
-    pool->promised_bytes -= granules_of(text_bytes) * POOL_GRANULE_BYTES;
 }
 
 bool pool_put_text(struct pool *pool, enum pool_class class, struct bytes text, uint32_t *handle)

@@ -108,13 +108,6 @@ static uint32_t *key_bucket(const struct tables *tables, const uint8_t key[16])
     return &tables->key_buckets[hash_id(key) & tables->token_mask];
 }
 
-void tokens_prefetch(const struct tables *tables, const uint8_t id_tail[TOKEN_TAIL_BYTES],
-                     const uint8_t key_tail[TOKEN_TAIL_BYTES])
-{
-    __builtin_prefetch(&tables->id_buckets[hash_tail(id_tail) & tables->token_mask], 1);
-    __builtin_prefetch(&tables->key_buckets[hash_tail(key_tail) & tables->token_mask], 1);
-}
-
 static void leave_id_chain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
@@ -198,6 +191,71 @@ uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_
         ref = token_at(tables, ref)->id_next;
     }
     return ref;
+}
+
+/* ---- unread tokens, many at a time ---- */
+
+/* At a million tokens the processor waits for little else than these. */
+static void prefetch(const struct tables *tables, const struct unread_token *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        __builtin_prefetch(&tables->id_buckets[hash_tail(list[i].tails) & tables->token_mask], 1);
+        __builtin_prefetch(
+            &tables->key_buckets[hash_tail(list[i].tails + TOKEN_TAIL_BYTES) & tables->token_mask], 1);
+    }
+}
+
+static bool has_tail(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+{
+    while (ref != 0 && memcmp(tables->tokens[ref].id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
+        ref = tables->tokens[ref].id_next;
+    }
+    return ref != 0;
+}
+
+static void fill_unread(struct token *token, const struct unread_token *unread)
+{
+    *token = (struct token){.created_s = unread->place,
+                            .updated_s = unread->index,
+                            .expires_s = unread->rest_bytes,
+                            .segment = unread->segment,
+                            .family = TOKEN_UNREAD,
+                            .flags = TOKEN_USED};
+    memcpy(token->id.bytes + TOKEN_TAIL_AT, unread->tails, TOKEN_TAIL_BYTES);
+    memcpy(token->key + TOKEN_TAIL_AT, unread->tails + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
+}
+
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count)
+{
+    prefetch(tables, list, count);
+    size_t taken = 0;
+    for (; taken < count; taken++) {
+        const struct unread_token *unread = &list[taken];
+        uint32_t *by_id = &tables->id_buckets[hash_tail(unread->tails) & tables->token_mask];
+        uint32_t *by_key =
+            &tables->key_buckets[hash_tail(unread->tails + TOKEN_TAIL_BYTES) & tables->token_mask];
+        uint32_t ref = tables->free_token;
+        size_t slot_bytes = ref != 0 ? 0 : sizeof(struct token);
+        if (has_tail(tables, *by_id, unread->tails) || tables->token_end == UINT32_MAX ||
+            !pool_can_promise(&tables->pool, slot_bytes, unread->text_bytes)) {
+            break;
+        }
+        if (ref != 0) {
+            tables->free_token = tables->tokens[ref].id_next;
+        } else {
+            tables->pool.front_bytes += slot_bytes;
+            ref = tables->token_end++;
+        }
+        struct token *token = &tables->tokens[ref];
+        fill_unread(token, unread);
+        pool_promise(&tables->pool, unread->text_bytes);
+        token->id_next = *by_id;
+        *by_id = ref;
+        token->key_next = *by_key;
+        *by_key = ref;
+        tables->token_count++;
+    }
+    return taken;
 }
 
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)

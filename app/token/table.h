@@ -15,9 +15,20 @@ bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t
 /* A zeroed slot, in no list yet. 0: full. */
 uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
-/* Ask the processor for the places that tokens_chain() will touch: at a million tokens it waits for little else. */
-void tokens_prefetch(const struct tables *tables, const uint8_t id_tail[TOKEN_TAIL_BYTES],
-                     const uint8_t key_tail[TOKEN_TAIL_BYTES]);
+/* Where an unread token is, and what room it will need. Its slot holds place and index in created_s and updated_s, and
+ * rest_bytes in expires_s. */
+struct unread_token {
+    uint8_t tails[2 * TOKEN_TAIL_BYTES]; /* of the id, then of the key */
+    uint32_t place;
+    uint32_t index;
+    uint32_t rest_bytes;
+    uint32_t segment;
+    size_t text_bytes; /* promised by the pool until it is read */
+};
+
+/* Slots for unread tokens, in the chains by their tails. Stops before one whose id has the tail of another token's, or for
+ * which there is no room; returns how many were taken. A boot is here for each of its tokens. */
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);

@@ -16,13 +16,6 @@ int uuid_compare(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes, b->bytes, UUID_BYTES);
 }
 
-uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES])
-{
-    uint32_t word;
-    memcpy(&word, tail, sizeof word);
-    return word;
-}
-
 uint32_t hash_id(const uint8_t id[16])
 {
     return hash_tail(id + TOKEN_TAIL_AT);

@@ -15,6 +15,8 @@
 #ifndef JETON_TOKEN_TABLES_H
 #define JETON_TOKEN_TABLES_H
 
+#include <string.h>
+
 #include "token/pool.h"
 #include "token/types.h"
 
@@ -143,6 +145,11 @@ int uuid_compare(const struct uuid *a, const struct uuid *b);
 
 /* A bucket number from the tail of an id or key, which is random. */
 uint32_t hash_id(const uint8_t id[16]);
-uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES]);
+static inline uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t word;
+    memcpy(&word, tail, sizeof word);
+    return word;
+}
 
 #endif

@@ -90,7 +90,7 @@ static enum status take_rest(const struct store_record *record, struct entry *en
     return STATUS_OK;
 }
 
-static enum status replay(const struct store_record *record)
+static enum status replay_one(const struct store_record *record)
 {
     struct entry *entry = entry_of(record->payload);
     if (record->rest.data != NULL && record->rest_bytes > 0)
@@ -112,6 +112,14 @@ static enum status replay(const struct store_record *record)
     default:
         return STATUS_DAMAGED;
     }
+}
+
+static enum status replay(const struct store_record *records, size_t count)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = replay_one(&records[i]);
+    return status;
 }
 
 static enum status append_full(uint32_t id, enum store_class class)
