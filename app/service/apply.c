@@ -435,7 +435,12 @@ enum status apply_records(const struct store_record *records, size_t count)
         while (i + run < count && is_to_be_met(&records[i + run])) {
             run++;
         }
-        status = run > 0 ? unread_meet(records + i, run) : apply_record(&records[i]);
+        if (run > 0) {
+            status = unread_meet(records + i, run);
+        } else {
+            unread_settle();
+            status = apply_record(&records[i]);
+        }
         i += run > 0 ? run : 1;
     }
     return status;

@@ -76,6 +76,7 @@ enum status check_replay(void)
  * ids are not known: new ones are later than the log. */
 static enum status end_replay(enum status status)
 {
+    unread_settle();
     if (status == STATUS_OK && unread_is_short_of_room()) {
         status = unread_read();
     }
@@ -114,11 +115,10 @@ void service_settle(void)
     }
     empty_tables();
     service.is_rolled_back = true;
-    if (store_replay_durable() != STATUS_OK || service_read_all() != STATUS_OK) {
+    if (end_replay(store_replay_durable()) != STATUS_OK || service_read_all() != STATUS_OK) {
         log_alert("the flash cannot be read either: every request gets 503");
         return;
     }
-    tables_sort(&service.tables);
     derive_keys();
     upkeep_start();
     signing_reload();

@@ -76,6 +76,8 @@ uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would r
 
 /* A boot meets the known parts of tokens' records. */
 enum status unread_meet(const struct store_record *records, size_t count) MUST_USE;
+/* Enter those in the chains, before anything else happens. */
+void unread_settle(void);
 /* Drop the token with this tail of an id: a copy comes, or it is gone and its tail is used again. */
 void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES]);
 /* Keep a change of a token that is unread until it is read. False: it is not unread. */

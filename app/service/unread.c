@@ -28,6 +28,12 @@ static bool is_at(const struct token *slot, const struct store_record *record)
 
 /* ---- what a boot meets ---- */
 
+/* Slots that are in no chain yet: all that looks for tokens must have them settled before. */
+static struct {
+    uint32_t refs[TOKENS_CHAINED_AT_ONCE];
+    size_t count;
+} met;
+
 /* What of a rest goes to the token's text. */
 static size_t text_bytes_of(uint32_t rest_bytes)
 {
@@ -42,13 +48,9 @@ static void uncount(const struct token *slot)
     pool_unpromise(&service.tables.pool, text_bytes_of(slot->expires_s));
 }
 
-void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
+static void drop(uint32_t ref)
 {
     struct tables *tables = &service.tables;
-    uint32_t ref = tokens_find_tail(tables, tail);
-    if (ref == 0) {
-        return;
-    }
     struct token *slot = token_at(tables, ref);
     if (slot->family == TOKEN_UNREAD) {
         store_forget(RECORD_TOKEN_KNOWN_BYTES + slot->expires_s);
@@ -60,10 +62,32 @@ void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
     }
 }
 
+void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t ref = tokens_find_tail(&service.tables, tail);
+    if (ref != 0) {
+        drop(ref);
+    }
+}
+
+void unread_settle(void)
+{
+    static uint32_t stale[TOKENS_CHAINED_AT_ONCE];
+    if (met.count == 0) {
+        return;
+    }
+    size_t count = tokens_chain_unread(&service.tables, met.refs, met.count, stale);
+    met.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        drop(stale[i]);
+    }
+}
+
 /* Where memory is scarce, what is past has to go before the next comes: from here on tokens are read as they come. */
 static void make_room(int64_t now_s)
 {
     service.reads_at_once = true;
+    unread_settle();
     if (unread_read() == STATUS_OK) {
         sweep_all(now_s);
     }
@@ -84,50 +108,45 @@ static void describe(const struct store_record *record, struct unread_token *tok
     token->segment = record->segment;
 }
 
-/* One that many at a time could not take: there is one with its tail, or memory is scarce. */
-static enum status meet_with_care(const struct unread_token *token, int64_t now_s)
+static enum status meet_some(const struct store_record *records, size_t count)
 {
-    struct tables *tables = &service.tables;
-    unread_drop_same(token->tails);
-    if (tokens_take_unread(tables, token, 1) == 1) {
-        return STATUS_OK;
+    struct unread_token tokens[MET_AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].payload.size != RECORD_TOKEN_KNOWN_BYTES) {
+            return STATUS_DAMAGED;
+        }
+        describe(&records[i], &tokens[i]);
     }
-    make_room(now_s);
-    if (tokens_take_unread(tables, token, 1) == 1) {
-        return STATUS_OK;
+    if (met.count + count > TOKENS_CHAINED_AT_ONCE) {
+        unread_settle();
     }
-    service.memory_too_small = true;
-    return STATUS_FULL;
+    bool has_made_room = false;
+    for (size_t done = 0; done < count;) {
+        size_t taken =
+            tokens_take_unread(&service.tables, tokens + done, count - done, met.refs + met.count);
+        done += taken;
+        met.count += taken;
+        service.unread_count += (uint32_t)taken;
+        if (taken == 0 && has_made_room) {
+            service.memory_too_small = true;
+            return STATUS_FULL;
+        }
+        has_made_room = done < count;
+        if (has_made_room) {
+            make_room(records[done].written_s);
+        }
+    }
+    return STATUS_OK;
 }
 
 enum status unread_meet(const struct store_record *records, size_t count)
 {
-    struct unread_token tokens[MET_AT_ONCE];
-    size_t met = 0;
-    while (met < count) {
-        size_t some = count - met < MET_AT_ONCE ? count - met : MET_AT_ONCE;
-        for (size_t i = 0; i < some; i++) {
-            if (records[met + i].payload.size != RECORD_TOKEN_KNOWN_BYTES) {
-                return STATUS_DAMAGED;
-            }
-            describe(&records[met + i], &tokens[i]);
-        }
-        for (size_t done = 0; done < some; done++) {
-            size_t taken = tokens_take_unread(&service.tables, tokens + done, some - done);
-            done += taken;
-            service.unread_count += (uint32_t)taken;
-            if (done == some) {
-                break;
-            }
-            enum status status = meet_with_care(&tokens[done], records[met + done].written_s);
-            if (status != STATUS_OK) {
-                return status;
-            }
-            service.unread_count++;
-        }
-        met += some;
+    enum status status = STATUS_OK;
+    for (size_t done = 0; done < count && status == STATUS_OK; done += MET_AT_ONCE) {
+        size_t rest = count - done;
+        status = meet_some(records + done, rest < MET_AT_ONCE ? rest : MET_AT_ONCE);
     }
-    return STATUS_OK;
+    return status;
 }
 
 bool unread_is_short_of_room(void)
@@ -160,6 +179,7 @@ bool unread_is_gone(const struct uuid *user)
 
 void unread_start(void)
 {
+    met.count = 0;
     gone_count = 0;
 }
 

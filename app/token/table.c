@@ -4,6 +4,7 @@
 #include "token/table.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "token/fields.h"
@@ -184,34 +185,21 @@ static bool is_to_be_read(const struct token *token, const uint8_t *held, const 
            memcmp(held + TOKEN_TAIL_AT, wanted + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES) == 0;
 }
 
-uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
-{
-    uint32_t ref = tables->id_buckets[hash_tail(tail) & tables->token_mask];
-    while (ref != 0 && memcmp(token_at(tables, ref)->id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
-        ref = token_at(tables, ref)->id_next;
-    }
-    return ref;
-}
-
-/* ---- unread tokens, many at a time ---- */
-
-/* At a million tokens the processor waits for little else than these. */
-static void prefetch(const struct tables *tables, const struct unread_token *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        __builtin_prefetch(&tables->id_buckets[hash_tail(list[i].tails) & tables->token_mask], 1);
-        __builtin_prefetch(
-            &tables->key_buckets[hash_tail(list[i].tails + TOKEN_TAIL_BYTES) & tables->token_mask], 1);
-    }
-}
-
-static bool has_tail(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+/* Who has this tail, in a chain; 0: nobody. */
+static uint32_t find_in_chain(const struct tables *tables, uint32_t ref, const uint8_t *tail)
 {
     while (ref != 0 && memcmp(tables->tokens[ref].id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
         ref = tables->tokens[ref].id_next;
     }
-    return ref != 0;
+    return ref;
 }
+
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    return find_in_chain(tables, tables->id_buckets[hash_tail(tail) & tables->token_mask], tail);
+}
+
+/* ---- unread tokens, many at a time ---- */
 
 static void fill_unread(struct token *token, const struct unread_token *unread)
 {
@@ -225,19 +213,14 @@ static void fill_unread(struct token *token, const struct unread_token *unread)
     memcpy(token->key + TOKEN_TAIL_AT, unread->tails + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
 }
 
-size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count)
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs)
 {
-    prefetch(tables, list, count);
     size_t taken = 0;
-    for (; taken < count; taken++) {
+    for (; taken < count && tables->token_end != UINT32_MAX; taken++) {
         const struct unread_token *unread = &list[taken];
-        uint32_t *by_id = &tables->id_buckets[hash_tail(unread->tails) & tables->token_mask];
-        uint32_t *by_key =
-            &tables->key_buckets[hash_tail(unread->tails + TOKEN_TAIL_BYTES) & tables->token_mask];
         uint32_t ref = tables->free_token;
         size_t slot_bytes = ref != 0 ? 0 : sizeof(struct token);
-        if (has_tail(tables, *by_id, unread->tails) || tables->token_end == UINT32_MAX ||
-            !pool_can_promise(&tables->pool, slot_bytes, unread->text_bytes)) {
+        if (!pool_can_promise(&tables->pool, slot_bytes, unread->text_bytes)) {
             break;
         }
         if (ref != 0) {
@@ -246,16 +229,68 @@ size_t tokens_take_unread(struct tables *tables, const struct unread_token *list
             tables->pool.front_bytes += slot_bytes;
             ref = tables->token_end++;
         }
-        struct token *token = &tables->tokens[ref];
-        fill_unread(token, unread);
         pool_promise(&tables->pool, unread->text_bytes);
-        token->id_next = *by_id;
-        *by_id = ref;
-        token->key_next = *by_key;
-        *by_key = ref;
-        tables->token_count++;
+        fill_unread(&tables->tokens[ref], unread);
+        refs[taken] = ref;
     }
     return taken;
+}
+
+/* Buckets are visited part by part of their table: at random each of them would be a miss of the TLB. */
+#define PARTS 256
+
+struct by_part {
+    uint32_t shift; /* of a bucket's number to its part's */
+    uint16_t order[TOKENS_CHAINED_AT_ONCE];
+};
+
+/* The order of `refs` by the parts of their buckets; in a part as they came. */
+static void sort_by_part(const struct tables *tables, const uint32_t *refs, size_t count, size_t tail_offset,
+                         struct by_part *by_part)
+{
+    uint32_t begins[PARTS + 1] = {0};
+    for (by_part->shift = 0; tables->token_mask >> by_part->shift >= PARTS;) {
+        by_part->shift++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *tail = (const uint8_t *)&tables->tokens[refs[i]] + tail_offset;
+        begins[((hash_tail(tail) & tables->token_mask) >> by_part->shift) + 1]++;
+    }
+    for (size_t part = 0; part < PARTS; part++) {
+        begins[part + 1] += begins[part];
+    }
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *tail = (const uint8_t *)&tables->tokens[refs[i]] + tail_offset;
+        uint32_t part = (hash_tail(tail) & tables->token_mask) >> by_part->shift;
+        by_part->order[begins[part]++] = (uint16_t)i;
+    }
+}
+
+size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
+{
+    static struct by_part by_part;
+    size_t stale_count = 0;
+    sort_by_part(tables, refs, count, offsetof(struct token, id) + TOKEN_TAIL_AT, &by_part);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t ref = refs[by_part.order[i]];
+        struct token *token = &tables->tokens[ref];
+        uint32_t *bucket = id_bucket(tables, &token->id);
+        uint32_t older = find_in_chain(tables, *bucket, token->id.bytes + TOKEN_TAIL_AT);
+        if (older != 0) {
+            stale[stale_count++] = older;
+        }
+        token->id_next = *bucket;
+        *bucket = ref;
+    }
+    sort_by_part(tables, refs, count, offsetof(struct token, key) + TOKEN_TAIL_AT, &by_part);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t ref = refs[by_part.order[i]];
+        uint32_t *bucket = key_bucket(tables, tables->tokens[ref].key);
+        tables->tokens[ref].key_next = *bucket;
+        *bucket = ref;
+    }
+    tables->token_count += (uint32_t)count;
+    return stale_count;
 }
 
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)

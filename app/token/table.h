@@ -26,9 +26,12 @@ struct unread_token {
     size_t text_bytes; /* promised by the pool until it is read */
 };
 
-/* Slots for unread tokens, in the chains by their tails. Stops before one whose id has the tail of another token's, or for
- * which there is no room; returns how many were taken. A boot is here for each of its tokens. */
-size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count);
+/* Slots for unread tokens, in no chain yet. Stops where there is no room; returns how many were taken. */
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs);
+
+/* Enter them in the chains by their tails, at most TOKENS_CHAINED_AT_ONCE. Tokens whose id has the tail of one that came
+ * later go to `stale` (room for `count`), to be dropped at once; returns how many. */
+size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);
