@@ -186,7 +186,7 @@ static bool is_to_be_read(const struct token *token, const uint8_t *held, const 
 }
 
 /* Who has this tail, in a chain; 0: nobody. */
-static uint32_t find_in_chain(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+static inline uint32_t find_in_chain(const struct tables *tables, uint32_t ref, const uint8_t *tail)
 {
     while (ref != 0 && memcmp(tables->tokens[ref].id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
         ref = tables->tokens[ref].id_next;
@@ -239,42 +239,38 @@ size_t tokens_take_unread(struct tables *tables, const struct unread_token *list
 /* Buckets are visited part by part of their table: at random each of them would be a miss of the TLB. */
 #define PARTS 256
 
-struct by_part {
-    uint32_t shift; /* of a bucket's number to its part's */
-    uint16_t order[TOKENS_CHAINED_AT_ONCE];
-};
+static uint32_t part_shift(const struct tables *tables)
+{
+    uint32_t shift = 0;
+    while (tables->token_mask >> shift >= PARTS) {
+        shift++;
+    }
+    return shift;
+}
 
-/* The order of `refs` by the parts of their buckets; in a part as they came. */
-static void sort_by_part(const struct tables *tables, const uint32_t *refs, size_t count, size_t tail_offset,
-                         struct by_part *by_part)
+/* The order of tokens by the parts of their buckets, whose numbers are given; in a part as they came. */
+static void sort_by_part(const uint32_t *buckets, size_t count, uint32_t shift, uint16_t *order)
 {
     uint32_t begins[PARTS + 1] = {0};
-    for (by_part->shift = 0; tables->token_mask >> by_part->shift >= PARTS;) {
-        by_part->shift++;
-    }
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *tail = (const uint8_t *)&tables->tokens[refs[i]] + tail_offset;
-        begins[((hash_tail(tail) & tables->token_mask) >> by_part->shift) + 1]++;
+        begins[(buckets[i] >> shift) + 1]++;
     }
     for (size_t part = 0; part < PARTS; part++) {
         begins[part + 1] += begins[part];
     }
     for (size_t i = 0; i < count; i++) {
-        const uint8_t *tail = (const uint8_t *)&tables->tokens[refs[i]] + tail_offset;
-        uint32_t part = (hash_tail(tail) & tables->token_mask) >> by_part->shift;
-        by_part->order[begins[part]++] = (uint16_t)i;
+        order[begins[buckets[i] >> shift]++] = (uint16_t)i;
     }
 }
 
-size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
+static size_t chain_ids(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
+                        const uint16_t *order, size_t count, uint32_t *stale)
 {
-    static struct by_part by_part;
     size_t stale_count = 0;
-    sort_by_part(tables, refs, count, offsetof(struct token, id) + TOKEN_TAIL_AT, &by_part);
     for (size_t i = 0; i < count; i++) {
-        uint32_t ref = refs[by_part.order[i]];
+        uint32_t ref = refs[order[i]];
+        uint32_t *bucket = &tables->id_buckets[buckets[order[i]]];
         struct token *token = &tables->tokens[ref];
-        uint32_t *bucket = id_bucket(tables, &token->id);
         uint32_t older = find_in_chain(tables, *bucket, token->id.bytes + TOKEN_TAIL_AT);
         if (older != 0) {
             stale[stale_count++] = older;
@@ -282,13 +278,34 @@ size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t c
         token->id_next = *bucket;
         *bucket = ref;
     }
-    sort_by_part(tables, refs, count, offsetof(struct token, key) + TOKEN_TAIL_AT, &by_part);
+    return stale_count;
+}
+
+static void chain_keys(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
+                       const uint16_t *order, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
-        uint32_t ref = refs[by_part.order[i]];
-        uint32_t *bucket = key_bucket(tables, tables->tokens[ref].key);
-        tables->tokens[ref].key_next = *bucket;
-        *bucket = ref;
+        uint32_t *bucket = &tables->key_buckets[buckets[order[i]]];
+        tables->tokens[refs[order[i]]].key_next = *bucket;
+        *bucket = refs[order[i]];
     }
+}
+
+size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
+{
+    static uint32_t id_numbers[TOKENS_CHAINED_AT_ONCE];
+    static uint32_t key_numbers[TOKENS_CHAINED_AT_ONCE];
+    static uint16_t order[TOKENS_CHAINED_AT_ONCE];
+    uint32_t shift = part_shift(tables);
+    for (size_t i = 0; i < count; i++) {
+        const struct token *token = &tables->tokens[refs[i]];
+        id_numbers[i] = hash_id(token->id.bytes) & tables->token_mask;
+        key_numbers[i] = hash_id(token->key) & tables->token_mask;
+    }
+    sort_by_part(id_numbers, count, shift, order);
+    size_t stale_count = chain_ids(tables, refs, id_numbers, order, count, stale);
+    sort_by_part(key_numbers, count, shift, order);
+    chain_keys(tables, refs, key_numbers, order, count);
     tables->token_count += (uint32_t)count;
     return stale_count;
 }

@@ -16,11 +16,6 @@ int uuid_compare(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes, b->bytes, UUID_BYTES);
 }
 
-uint32_t hash_id(const uint8_t id[16])
-{
-    return hash_tail(id + TOKEN_TAIL_AT);
-}
-
 static uint32_t power_of_two_below(size_t value)
 {
     uint32_t power = 1;

@@ -144,12 +144,16 @@ static inline struct principal *principal_at(const struct principal_table *table
 int uuid_compare(const struct uuid *a, const struct uuid *b);
 
 /* A bucket number from the tail of an id or key, which is random. */
-uint32_t hash_id(const uint8_t id[16]);
 static inline uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     uint32_t word;
     memcpy(&word, tail, sizeof word);
     return word;
+}
+
+static inline uint32_t hash_id(const uint8_t id[16])
+{
+    return hash_tail(id + TOKEN_TAIL_AT);
 }
 
 #endif
