@@ -142,15 +142,17 @@ static enum status disk_open(struct bytes option, struct flash_geometry *geometr
     return STATUS_OK;
 }
 
-/* Copy with every bit turned. Eight bytes at a time: a replay reads megabytes. */
+/* Copy with every bit turned. Four words at a time: a replay reads megabytes. */
 static void copy_complement(uint8_t *out, const uint8_t *in, size_t size)
 {
     size_t i = 0;
-    for (; size - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, in + i, sizeof word);
-        word = ~word;
-        memcpy(out + i, &word, sizeof word);
+    uint64_t words[4];
+    for (; size - i >= sizeof words; i += sizeof words) {
+        memcpy(words, in + i, sizeof words);
+        for (size_t k = 0; k < 4; k++) {
+            words[k] = ~words[k];
+        }
+        memcpy(out + i, words, sizeof words);
     }
     for (; i < size; i++) {
         out[i] = (uint8_t)~in[i];

@@ -1,0 +1,337 @@
+/*
+ * Tokens that a boot leaves on the flash: each is what it would be if all had been read, whatever was done with it
+ * before, in whatever order they are read; and rot in what was left is found before anything is said of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "service/state.h"
+#include "service_rig.h"
+#include "store/frame.h"
+
+#define COUNT 300 /* of several frames, read one by one */
+
+static uint32_t tenant_ref;
+static char headers[COUNT][256];
+static struct token_view made[COUNT];
+
+static struct uuid tenant_id;
+
+static void make_tokens(void)
+{
+    tenant_ref = rig_tenant("t");
+    tenant_id = principal_at(&service.tables.tenants, tenant_ref)->id;
+    for (size_t i = 0; i < COUNT; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "token %zu", i);
+        rig_platform(tenant_ref, PERMISSION_ALL, name, headers[i], &made[i]);
+        if (i % 40 == 39) {
+            rig_flush();
+        }
+    }
+    rig_flush();
+}
+
+static int fresh(void **state)
+{
+    (void)state;
+    rig.jwt_es256 = false;
+    rig_new();
+    make_tokens();
+    return 0;
+}
+
+static void reboot(void)
+{
+    rig_flush();
+    rig_reboot();
+    tenant_ref = principals_find(&service.tables.tenants, &tenant_id);
+    assert_int_not_equal(tenant_ref, 0);
+}
+
+static enum status sign_in(size_t i)
+{
+    struct caller caller;
+    return rig_authenticate(headers[i], &caller);
+}
+
+static void look_up(size_t i, struct token_view *view)
+{
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &made[i].id, view), STATUS_OK);
+}
+
+/* ---- what is read, and when ---- */
+
+static void a_boot_reads_no_token_but_the_roots(void **state)
+{
+    (void)state;
+    struct caller caller;
+    reboot();
+    assert_int_equal(service.unread_count, COUNT);
+    rig_root_caller(&caller);
+    assert_true(caller.is_root);
+    assert_int_equal(service.unread_count, COUNT);
+}
+
+static void a_look_up_reads_one_frame(void **state)
+{
+    (void)state;
+    reboot();
+    assert_int_equal(sign_in(170), STATUS_OK);
+    uint32_t left = service.unread_count;
+    assert_true(left < COUNT && left >= COUNT - 120);
+    assert_int_equal(sign_in(171), STATUS_OK); /* of the same frame */
+    assert_int_equal(service.unread_count, left);
+    struct token_view view;
+    look_up(3, &view); /* by id, of another */
+    assert_true(service.unread_count < left);
+    assert_true(bytes_equal_string(view.name, "token 3"));
+    struct uuid nobody = made[250].id;
+    nobody.bytes[0] ^= 1; /* the same tail: read, and found to be another */
+    left = service.unread_count;
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &nobody, &view), STATUS_NOT_FOUND);
+    assert_true(service.unread_count < left);
+}
+
+static void the_background_reads_all(void **state)
+{
+    (void)state;
+    reboot();
+    assert_true(service_step(0)); /* one frame at the least */
+    assert_true(service.unread_count < COUNT);
+    rig_upkeep();
+    assert_int_equal(service.unread_count, 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(sign_in(i), STATUS_OK);
+    }
+}
+
+static void a_list_has_all_in_order(void **state)
+{
+    (void)state;
+    static struct token_page page;
+    reboot();
+    assert_int_equal(sign_in(200), STATUS_OK); /* read before its elders */
+    struct token_query query = {.family = TOKEN_PLATFORM, .tenant_ref = tenant_ref};
+    service_list(&query, TOKEN_PAGE_MAX, &page);
+    assert_int_equal(page.total, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct token_view view;
+        service_view_token(page.refs[i], &view);
+        assert_memory_equal(&view.id, &made[i].id, sizeof view.id);
+    }
+}
+
+/* ---- what was done before the boot ---- */
+
+static void changes_wait_for_their_token(void **state)
+{
+    (void)state;
+    struct caller root;
+    struct token_view view;
+    bool already;
+    char secret[CLIENT_SECRET_TEXT_BYTES + 1];
+    rig_root_caller(&root);
+    look_up(10, &view);
+    assert_int_equal(service_revoke(&root, view.ref, rig_text("lost"), &already, &view), STATUS_OK);
+    root.tenant_ref = tenant_ref;
+    assert_int_equal(service_rotate(&root, &made[20].id, 100, NULL, &view, secret), STATUS_OK);
+    rig_advance_s(10);
+    assert_int_equal(sign_in(30), STATUS_OK); /* used: written by an orderly stop */
+    int64_t used_s = service_now_s();
+    service_stop();
+    reboot();
+    assert_int_equal(service.unread_count, COUNT);
+    assert_int_equal(sign_in(10), STATUS_DENIED);
+    look_up(10, &view);
+    assert_int_equal(view.state, TOKEN_REVOKED);
+    assert_true(bytes_equal_string(view.revocation_reason, "lost"));
+    assert_int_equal(sign_in(20), STATUS_OK); /* by the old secret, while it lasts */
+    char header[256];
+    char client_id[CLIENT_ID_TEXT_BYTES + 1] = {0};
+    struct buffer text = buffer_over(client_id, CLIENT_ID_TEXT_BYTES);
+    encode_hex(&text, bytes_of(made[20].client_id, sizeof made[20].client_id));
+    struct caller caller;
+    assert_int_equal(rig_authenticate(rig_basic(client_id, secret, header), &caller), STATUS_OK);
+    rig_advance_s(100);
+    assert_int_equal(sign_in(20), STATUS_DENIED);
+    look_up(30, &view);
+    assert_true(view.last_used_s == used_s);
+}
+
+static void what_was_consumed_stays_so(void **state)
+{
+    (void)state;
+    struct action_case c;
+    struct token_view view;
+    rig_action(&c);
+    struct consume_input input = rig_consume_input(&c);
+    struct uuid consumer = principal_at(&service.tables.tenants, c.consumer.tenant_ref)->id;
+    assert_int_equal(rig_consume(&c, &input), CONSUME_OK);
+    reboot();
+    c.consumer.tenant_ref = principals_find(&service.tables.tenants, &consumer);
+    assert_int_equal(rig_consume(&c, &input), CONSUME_SPENT);
+    assert_int_equal(service_find(0, TOKEN_ACTION, &c.token.id, &view), STATUS_OK);
+    assert_int_equal(view.state, TOKEN_CONSUMED);
+    assert_true(service.unread_count > 0);
+}
+
+static void a_bulk_revocation_finds_what_was_left(void **state)
+{
+    (void)state;
+    struct caller root;
+    uint64_t count;
+    reboot();
+    rig_root_caller(&root);
+    struct revocation_selector selector = {.tenant_ref = tenant_ref, .family = -1, .reason = rig_text("all")};
+    assert_int_equal(service_revoke_many(&root, &selector, &count), STATUS_OK);
+    assert_int_equal(count, COUNT);
+    reboot();
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(sign_in(i), STATUS_DENIED);
+    }
+}
+
+static void a_deleted_users_tokens_are_gone(void **state)
+{
+    (void)state;
+    char header[1024];
+    struct token_view token;
+    struct token_view view;
+    struct caller caller;
+    uint32_t user = rig_user("gone@example.org", tenant_ref, CAPABILITY_WITHDRAWAL);
+    rig_jwt(user, tenant_ref, "j", header, &token);
+    assert_int_equal(service_delete_user(user), STATUS_OK);
+    reboot();
+    assert_int_equal(service.unread_count, COUNT + 1);
+    assert_int_equal(rig_authenticate(header, &caller), STATUS_DENIED);
+    assert_int_equal(service_find(tenant_ref, TOKEN_JWT, &token.id, &view), STATUS_NOT_FOUND);
+    assert_int_equal(service_read_all(), STATUS_OK);
+    assert_int_equal(service.tables.token_count, COUNT + 1); /* the root's */
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(sign_in(i), STATUS_OK);
+    }
+}
+
+/* ---- tails ---- */
+
+/* A token's record with the tails of another, which it replaces: that one must have been gone. */
+static void write_one_like(const struct token_view *other, const char *name)
+{
+    struct buffer *text = journal_text();
+    fields_append(text, FIELD_NAME, rig_text(name));
+    struct token_record record = {.token = {.id = other->id, .family = TOKEN_PLATFORM, .permissions = 1},
+                                  .tenant = tenant_id,
+                                  .text = buffer_view(text)};
+    record.token.id.bytes[8] ^= 1;
+    memcpy(record.token.key, other->client_id, sizeof record.token.key);
+    record.token.key[15] ^= 1; /* in another chain */
+    struct buffer *payload = journal_payload();
+    record_put_token(payload, &record);
+    assert_int_equal(store_append(STORE_ESSENTIAL, RECORD_TOKEN, buffer_view(payload),
+                                  record_rest_bytes(RECORD_TOKEN, buffer_view(payload)), NULL),
+                     STATUS_OK);
+}
+
+static void a_tail_is_the_later_tokens(void **state)
+{
+    (void)state;
+    struct token_view view;
+    struct uuid id = made[100].id;
+    id.bytes[8] ^= 1;
+    write_one_like(&made[100], "first");
+    write_one_like(&made[100], "second");
+    reboot();
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &id, &view), STATUS_OK);
+    assert_true(bytes_equal_string(view.name, "second"));
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &made[100].id, &view), STATUS_NOT_FOUND);
+    assert_int_equal(sign_in(100), STATUS_DENIED);
+    assert_int_equal(service_read_all(), STATUS_OK);
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(sign_in(i), i == 100 ? STATUS_DENIED : STATUS_OK);
+    }
+}
+
+static void new_tokens_take_no_tail_twice(void **state)
+{
+    (void)state;
+    reboot();
+    for (size_t i = 0; i < COUNT; i++) {
+        const uint8_t *tail = made[i].id.bytes + TOKEN_TAIL_AT;
+        uint32_t ref = tokens_find_tail(&service.tables, tail);
+        assert_int_not_equal(ref, 0);
+        assert_int_equal(token_at(&service.tables, ref)->family, TOKEN_UNREAD);
+    }
+}
+
+/* ---- rot ---- */
+
+static size_t place_of(size_t i)
+{
+    uint32_t ref = tokens_find_tail(&service.tables, made[i].id.bytes + TOKEN_TAIL_AT);
+    assert_int_equal(token_at(&service.tables, ref)->family, TOKEN_UNREAD);
+    return (size_t)token_at(&service.tables, ref)->created_s * 512;
+}
+
+static void sign_in_150(void *context)
+{
+    (void)context;
+    (void)sign_in(150);
+}
+
+static void a_rest_that_rots_is_found_before_anything_is_said(void **state)
+{
+    (void)state;
+    rig.flash_model = SIM_FLASH_DISK;
+    rig_new();
+    make_tokens();
+    for (size_t i = 0; i < 2 * COUNT; i++) { /* the newest segment is checked by each boot */
+        char text[256];
+        struct token_view token;
+        rig_platform(tenant_ref, PERMISSION_VIEW, "more", text, &token);
+    }
+    reboot();
+    struct frame_header header;
+    size_t place = place_of(150);
+    assert_int_equal(frame_decode_header(sim_flash_contents().data + place, &header), STATUS_OK);
+    struct frame_extent extent = frame_extent_of(header.payload_bytes, header.rest_bytes, 512);
+    sim_flash_flip(place + extent.rest_offset + header.rest_bytes / 2, 0x10);
+    reboot();
+    assert_int_equal(sign_in(0), STATUS_OK); /* of another frame */
+    sim_console_clear();
+    struct sim_end end = sim_run(sign_in_150, NULL);
+    assert_int_equal(end.kind, SIM_END_POWER_OFF);
+    assert_int_equal(end.exit_code, 2);
+    assert_true(sim_console().size > 20);
+    reboot();
+    assert_int_equal(service_read_all(), STATUS_DAMAGED);
+    assert_non_null(strstr(store_sentence(), "is damaged"));
+    rig.flash_model = SIM_FLASH_NOR;
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_boot_reads_no_token_but_the_roots),
+        TEST(a_look_up_reads_one_frame),
+        TEST(the_background_reads_all),
+        TEST(a_list_has_all_in_order),
+        TEST(changes_wait_for_their_token),
+        TEST(what_was_consumed_stays_so),
+        TEST(a_bulk_revocation_finds_what_was_left),
+        TEST(a_deleted_users_tokens_are_gone),
+        TEST(a_tail_is_the_later_tokens),
+        TEST(new_tokens_take_no_tail_twice),
+        TEST(a_rest_that_rots_is_found_before_anything_is_said),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
