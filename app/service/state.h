@@ -32,6 +32,7 @@ struct service_state {
     uint64_t collected_count;
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
     uint32_t unread_ref;   /* the background comes to it next */
+    uint32_t filled_ref;   /* the last that was read */
     bool reads_at_once;    /* a boot with scarce memory leaves nothing on the flash */
     bool memory_too_small; /* a replayed record found no room */
     bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */

@@ -245,6 +245,11 @@ static enum status apply_waiting(uint32_t handle, struct store_record change)
 
 uint32_t unread_slot_of(const struct store_record *record)
 {
+    /* As a rule the slots of a frame's tokens follow each other. */
+    uint32_t next = service.filled_ref + 1;
+    if (next < service.tables.token_end && is_at(token_at(&service.tables, next), record)) {
+        return next;
+    }
     uint32_t ref = record->payload.size == RECORD_TOKEN_KNOWN_BYTES
                        ? tokens_find_tail(&service.tables, record->payload.data)
                        : 0;
@@ -256,6 +261,7 @@ enum status unread_fill(uint32_t ref, const struct token *token, const struct st
     struct token *slot = token_at(&service.tables, ref);
     struct token unread = *slot;
     uncount(slot);
+    service.filled_ref = ref;
     *slot = *token;
     slot->id_next = unread.id_next;
     slot->key_next = unread.key_next;

@@ -70,7 +70,9 @@ def replay_and_memory():
         runs = [folder.bench(bench="replay", **options) for _ in range(RUNS)]
         assert all(run["tokens"][0] == MILLION + 1 for run in runs), runs  # and the root's
         value = statistics.median(run["replay_us"][0] for run in runs) / 1e6
-        yield row("replay of 1,000,000 tokens, hosted", "s of CPU", value, "<= 0.5", value <= 0.5)
+        yield row("replay of 1,000,000 tokens, all read, hosted", "s of CPU", value, "<= 0.5", value <= 0.5)
+        value = statistics.median(run["ready_us"][0] for run in runs) / 1e6
+        yield row("the same up to the first answer", "s of CPU", value, None, None)
 
 
 def lookup():

@@ -259,18 +259,6 @@ static void a_tail_is_the_later_tokens(void **state)
     }
 }
 
-static void new_tokens_take_no_tail_twice(void **state)
-{
-    (void)state;
-    reboot();
-    for (size_t i = 0; i < COUNT; i++) {
-        const uint8_t *tail = made[i].id.bytes + TOKEN_TAIL_AT;
-        uint32_t ref = tokens_find_tail(&service.tables, tail);
-        assert_int_not_equal(ref, 0);
-        assert_int_equal(token_at(&service.tables, ref)->family, TOKEN_UNREAD);
-    }
-}
-
 /* ---- rot ---- */
 
 static size_t place_of(size_t i)
@@ -330,7 +318,6 @@ int main(void)
         TEST(a_bulk_revocation_finds_what_was_left),
         TEST(a_deleted_users_tokens_are_gone),
         TEST(a_tail_is_the_later_tokens),
-        TEST(new_tokens_take_no_tail_twice),
         TEST(a_rest_that_rots_is_found_before_anything_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
