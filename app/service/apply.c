@@ -153,7 +153,8 @@ static enum status apply_whole_token(struct token_record *entry, const struct st
 }
 
 /* The rest of a token that a boot has met is read. */
-static enum status apply_read_token(uint32_t ref, struct token_record *entry, const struct store_record *record)
+static enum status apply_read_token(uint32_t ref, struct token_record *entry,
+                                    const struct store_record *record)
 {
     if (entry->token.family != TOKEN_PLATFORM && unread_is_gone(&entry->user)) {
         unread_drop_same(record->payload.data);

@@ -91,9 +91,7 @@ enum status service_start(const struct service_options *options, bool *first_boo
 {
     start_anew(options);
     struct store_options store = {
-        .owner = {.replay = apply_records,
-                  .relocate = relocate_record,
-                  .wants_rests = unread_wants_rests},
+        .owner = {.replay = apply_records, .relocate = relocate_record, .wants_rests = unread_wants_rests},
         .device_secret = options->device_secret,
     };
     bool formatted = false;

@@ -28,7 +28,7 @@ struct service_keys {
 struct service_state {
     struct tables tables;
     struct service_keys keys;
-    uint32_t root_ref;        /* the root token; 0 before the first boot is done */
+    uint32_t root_ref; /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
     uint32_t unread_ref;   /* the background comes to it next */

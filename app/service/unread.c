@@ -23,7 +23,8 @@
 
 static bool is_at(const struct token *slot, const struct store_record *record)
 {
-    return slot->family == TOKEN_UNREAD && slot->created_s == record->place && slot->updated_s == record->index;
+    return slot->family == TOKEN_UNREAD && slot->created_s == record->place &&
+           slot->updated_s == record->index;
 }
 
 /* ---- what a boot meets ---- */
@@ -122,8 +123,7 @@ static enum status meet_some(const struct store_record *records, size_t count)
     }
     bool has_made_room = false;
     for (size_t done = 0; done < count;) {
-        size_t taken =
-            tokens_take_unread(&service.tables, tokens + done, count - done, met.refs + met.count);
+        size_t taken = tokens_take_unread(&service.tables, tokens + done, count - done, met.refs + met.count);
         done += taken;
         met.count += taken;
         service.unread_count += (uint32_t)taken;
@@ -196,7 +196,8 @@ static bool add_waiting(struct token *slot, const struct store_record *record)
     buffer_append_byte(&waiting, (uint8_t)record->payload.size);
     buffer_append_byte(&waiting, (uint8_t)(record->payload.size >> 8));
     buffer_append(&waiting, record->payload);
-    bool added = !buffer_failed(&waiting) && pool_put_text(pool, POOL_ESSENTIAL, buffer_view(&waiting), &text);
+    bool added =
+        !buffer_failed(&waiting) && pool_put_text(pool, POOL_ESSENTIAL, buffer_view(&waiting), &text);
     if (added) {
         pool_free_text(pool, slot->text);
         slot->text = text;

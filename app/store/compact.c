@@ -191,7 +191,9 @@ enum status store_flush(int64_t now_s)
     if (store_state.newest_record == store_state.durable_record)
         return STATUS_OK;
     /* Keep pace with the writers: what this group writes is freed elsewhere, a few times over. */
-    int64_t work_bytes = ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) * FLUSH_WORK_FACTOR + FLUSH_WORK_MIN;
+    int64_t work_bytes =
+        ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) * FLUSH_WORK_FACTOR +
+        FLUSH_WORK_MIN;
     if (compact_is_wanted()) {
         enum status status = compact_some(now_s, work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX);
         if (status == STATUS_READ_ONLY)

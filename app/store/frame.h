@@ -48,8 +48,9 @@ struct frame_header {
 struct frame_record {
     uint8_t type;
     uint8_t flags;
-    struct bytes payload; /* with RECORD_FLAG_REST: what is known without the rest, at most STORE_KNOWN_MAX_BYTES */
-    uint16_t rest_bytes;  /* with RECORD_FLAG_REST */
+    struct bytes
+        payload; /* with RECORD_FLAG_REST: what is known without the rest, at most STORE_KNOWN_MAX_BYTES */
+    uint16_t rest_bytes; /* with RECORD_FLAG_REST */
 };
 
 /* Where the parts of a frame are. */

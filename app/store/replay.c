@@ -8,7 +8,7 @@
 
 #include "store/state.h"
 
-#define ROTTEN_MAX      8 /* unreadable first headers that are remembered */
+#define ROTTEN_MAX      8  /* unreadable first headers that are remembered */
 #define RECORDS_AT_ONCE 32 /* handed to the owner */
 
 /* What a boot learns before it replays. */
@@ -116,7 +116,8 @@ static enum status find_confirmation(uint64_t at, uint64_t end, uint64_t sequenc
                                      bool *confirmed)
 {
     *confirmed = false;
-    for (; at + frame_extent_of(0, 0, program_bytes()).total_bytes <= end && !*confirmed; at += program_bytes()) {
+    for (; at + frame_extent_of(0, 0, program_bytes()).total_bytes <= end && !*confirmed;
+         at += program_bytes()) {
         struct frame_header header;
         const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, end);
         if (bytes == NULL)

@@ -10,8 +10,8 @@ struct frame_extent unseal_extent(const struct frame_header *header)
     return frame_extent_of(header->payload_bytes, header->rest_bytes, store_state.geometry.program_bytes);
 }
 
-enum status unseal_records(const uint8_t *frame, const struct frame_header *header, struct opened_frame *opened,
-                           struct bytes *records)
+enum status unseal_records(const uint8_t *frame, const struct frame_header *header,
+                           struct opened_frame *opened, struct bytes *records)
 {
     *records = bytes_of(opened->records, header->payload_bytes);
     return aead_open(&store_state.frame_key, header->nonce, bytes_of(frame, FRAME_HEADER_BYTES),
@@ -29,7 +29,8 @@ enum status unseal_rests(const uint8_t *frame, const struct frame_header *header
         return STATUS_OK;
     frame_rest_nonce(header->nonce, nonce);
     return aead_open(&store_state.frame_key, nonce, bytes_of(frame + extent.tag_offset, FRAME_TAG_BYTES),
-                     bytes_of(frame + extent.rest_offset, header->rest_bytes + FRAME_TAG_BYTES), opened->rests);
+                     bytes_of(frame + extent.rest_offset, header->rest_bytes + FRAME_TAG_BYTES),
+                     opened->rests);
 }
 
 void unseal_wipe(struct opened_frame *opened)
@@ -41,11 +42,12 @@ void unseal_wipe(struct opened_frame *opened)
 
 static enum status refuse_rests(enum status status, uint64_t at)
 {
-    return store_refuse(status,
-                        "block %u of the flash %s: check the device, restore a copy of the flash, or erase it "
-                        "and lose all tokens",
-                        (unsigned)(at / store_state.geometry.block_bytes),
-                        status == STATUS_IO ? "cannot be read" : "is damaged");
+    return store_refuse(
+        status,
+        "block %u of the flash %s: check the device, restore a copy of the flash, or erase it "
+        "and lose all tokens",
+        (unsigned)(at / store_state.geometry.block_bytes),
+        status == STATUS_IO ? "cannot be read" : "is damaged");
 }
 
 static enum status hand_over(const struct frame_header *header, struct record_walk *walk)

@@ -33,7 +33,7 @@ struct pool {
     size_t back_bytes;  /* begin of the texts, a multiple of the granule */
     size_t reserve_bytes;
     size_t promised_bytes; /* to texts that will come: issuing leaves them alone too */
-    size_t text_bytes; /* of chunks in use */
+    size_t text_bytes;     /* of chunks in use */
     uint32_t free_heads[POOL_CLASS_COUNT];
 };
 
@@ -46,7 +46,8 @@ static inline size_t pool_gap_bytes(const struct pool *pool)
 /* What a text takes. */
 static inline size_t pool_chunk_bytes(size_t text_bytes)
 {
-    return (text_bytes + POOL_HEADER_BYTES + POOL_GRANULE_BYTES - 1) / POOL_GRANULE_BYTES * POOL_GRANULE_BYTES;
+    return (text_bytes + POOL_HEADER_BYTES + POOL_GRANULE_BYTES - 1) / POOL_GRANULE_BYTES *
+           POOL_GRANULE_BYTES;
 }
 
 /* `memory` is 8-byte aligned, size_bytes >= TABLE_MEMORY_MIN_BYTES; its content is overwritten. */

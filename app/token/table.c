@@ -213,7 +213,8 @@ static void fill_unread(struct token *token, const struct unread_token *unread)
     memcpy(token->key + TOKEN_TAIL_AT, unread->tails + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
 }
 
-size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs)
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count,
+                          uint32_t *refs)
 {
     size_t taken = 0;
     for (; taken < count && tables->token_end != UINT32_MAX; taken++) {

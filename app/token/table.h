@@ -27,7 +27,8 @@ struct unread_token {
 };
 
 /* Slots for unread tokens, in no chain yet. Stops where there is no room; returns how many were taken. */
-size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs);
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count,
+                          uint32_t *refs);
 
 /* Enter them in the chains by their tails, at most TOKENS_CHAINED_AT_ONCE. Tokens whose id has the tail of one that came
  * later go to `stale` (room for `count`), to be dropped at once; returns how many. */

@@ -13,16 +13,16 @@ enum status __real_flash_read(uint64_t offset, void *out, size_t size);
 enum status __real_flash_program(uint64_t offset, const void *data, size_t size);
 enum status __real_flash_erase(uint32_t block_index);
 enum status __real_flash_sync(void);
-enum status __real_store_append(enum store_class class, uint8_t type, struct bytes payload,
-                                size_t rest_bytes, uint32_t *segment);
+enum status __real_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
+                                uint32_t *segment);
 enum status __real_relocate_record(const struct store_record *record);
 enum status __real_platform_wall_clock_s(int64_t *unix_s);
 enum status __wrap_flash_read(uint64_t offset, void *out, size_t size);
 enum status __wrap_flash_program(uint64_t offset, const void *data, size_t size);
 enum status __wrap_flash_erase(uint32_t block_index);
 enum status __wrap_flash_sync(void);
-enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload,
-                                size_t rest_bytes, uint32_t *segment);
+enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
+                                uint32_t *segment);
 enum status __wrap_relocate_record(const struct store_record *record);
 enum status __wrap_platform_wall_clock_s(int64_t *unix_s);
 

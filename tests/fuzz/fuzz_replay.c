@@ -66,11 +66,12 @@ static void read_frames(void)
                           frame->records) == STATUS_OK,
                 "the original opens");
         frame_rest_nonce(frame->header.nonce, nonce);
-        require(frame->header.rest_bytes == 0 ||
-                    aead_open(&frame_key, nonce, bytes_of(bytes + extent.tag_offset, FRAME_TAG_BYTES),
-                              bytes_of(bytes + extent.rest_offset, frame->header.rest_bytes + FRAME_TAG_BYTES),
-                              frame->rests) == STATUS_OK,
-                "its rests open");
+        require(
+            frame->header.rest_bytes == 0 ||
+                aead_open(&frame_key, nonce, bytes_of(bytes + extent.tag_offset, FRAME_TAG_BYTES),
+                          bytes_of(bytes + extent.rest_offset, frame->header.rest_bytes + FRAME_TAG_BYTES),
+                          frame->rests) == STATUS_OK,
+            "its rests open");
         if (original_count == 0) {
             memcpy(device_id, frame->header.previous_tag, sizeof device_id);
         }
@@ -166,8 +167,8 @@ static void edit_header(struct frame *frame, struct bytes *input)
     uint64_t value = any_number(input);
     uint64_t *const wide[] = {&header->sequence, &header->durable_through, &header->first_record,
                               &header->live_bytes};
-    uint32_t *const narrow[] = {&header->segment, &header->label,        &header->oldest_segment,
-                                &header->wear,    &header->record_count, &header->full_bytes,
+    uint32_t *const narrow[] = {&header->segment,   &header->label,        &header->oldest_segment,
+                                &header->wear,      &header->record_count, &header->full_bytes,
                                 &header->rest_bytes};
     frame->is_sound = false;
     if (field < 4) {

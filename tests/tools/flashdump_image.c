@@ -240,7 +240,8 @@ static bool opens_rests(const uint8_t *frame, const struct frame_header *header,
     return told_bytes == header->rest_bytes &&
            (told_bytes == 0 ||
             aead_open(&image.key, nonce, bytes_of(frame + extent.tag_offset, FRAME_TAG_BYTES),
-                      bytes_of(frame + extent.rest_offset, told_bytes + FRAME_TAG_BYTES), plain) == STATUS_OK);
+                      bytes_of(frame + extent.rest_offset, told_bytes + FRAME_TAG_BYTES),
+                      plain) == STATUS_OK);
 }
 
 static bool count_types(const uint8_t *frame, const struct frame_header *header, size_t offset)

@@ -92,7 +92,7 @@ static void impossible_tokens_are_damaged(void **state)
         {9, 0x20}, /* flags: unknown */
         {9, 2},    /* consumed, but of family 1 */
         {9, 4},    /* root, but of family 1 */
-        {10, 8},    /* permissions */
+        {10, 8},   /* permissions */
         {8, 2},    /* family 2 with a user */
         {8, 0},    /* family 0 without action and digest */
         {108, 14}, /* an unknown field */

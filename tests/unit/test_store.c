@@ -76,7 +76,8 @@ static void fill_large(enum sim_flash_model model)
     lab_make_flash(model, 16);
     lab_boot(true);
     checker_start();
-    assert_int_equal(store_append(STORE_ISSUE, 1, bytes_of(payload, sizeof payload), 0, NULL), STATUS_TOO_LARGE);
+    assert_int_equal(store_append(STORE_ISSUE, 1, bytes_of(payload, sizeof payload), 0, NULL),
+                     STATUS_TOO_LARGE);
     for (uint32_t id = 0; id < 4; id++)
         lab_create(id, STORE_RECORD_MAX_BYTES - 21);
     lab_create(4, STORE_RECORD_MAX_BYTES - 22);
@@ -334,7 +335,8 @@ static void test_record_with_rest_codec(void **state)
     uint8_t bytes[128];
     uint8_t known[STORE_KNOWN_MAX_BYTES];
     memset(known, 'k', sizeof known);
-    struct frame_record record = {7, RECORD_FLAG_FULL | RECORD_FLAG_REST, bytes_of(known, sizeof known), 20000};
+    struct frame_record record = {7, RECORD_FLAG_FULL | RECORD_FLAG_REST, bytes_of(known, sizeof known),
+                                  20000};
     struct frame_record out;
     size_t offset = 0;
     size_t size = frame_put_record(bytes, &record);
