@@ -31,6 +31,7 @@ struct service_state {
     struct uuid newest_token; /* the greatest id of a token seen */
     uint32_t root_ref;        /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
+    int64_t swept_for_room_s;
     bool memory_too_small; /* a replayed record found no room */
     bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
 };
@@ -131,8 +132,8 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 
 void upkeep_start(void);
 void touch(uint32_t ref);
-void sweep_all(int64_t now_s); /* drop every token that may be forgotten */
-void sweep_for_room(void);     /* the same now, at most once a second: the table is full */
+void sweep_all(int64_t now_s);      /* drop every token that may be forgotten */
+void sweep_for_room(int64_t now_s); /* the same, at most once for each second: issuing has no room */
 
 /* ---- views (views.c) ---- */
 
