@@ -50,7 +50,7 @@ void takes_end(void)
 
 static bool fails(enum take kind)
 {
-    if (!is_counting) {
+    if (!is_counting || (kind == TAKE_HEAP) != (takes.heap != NULL)) {
         return false;
     }
     takes.count++;

@@ -28,7 +28,7 @@ struct takes {
     uint64_t count;             /* since takes_fail */
     uint64_t failed;            /* of them */
     enum take last;             /* the kind that failed last */
-    struct heap *heap;          /* whose chunks are counted; NULL: none */
+    struct heap *heap;          /* whose chunks alone are counted; NULL: all but chunks */
     uint64_t kinds[TAKE_KINDS]; /* failed, by kind, in this process */
 };
 extern struct takes takes;

@@ -5,6 +5,7 @@
 #include "service/service.h"
 #include "store/store.h"
 #include "tests/support/conn_rig.h"
+#include "tests/support/takes.h"
 
 static const mbedtls_ssl_protocol_version versions[] = {MBEDTLS_SSL_VERSION_TLS1_2,
                                                         MBEDTLS_SSL_VERSION_TLS1_3};
@@ -63,6 +64,63 @@ static void test_conn_memory_fails(void **state)
     }
 }
 
+/* A long request, a long answer (which ends in so many braces), a change; how many answers came whole. */
+static size_t exchange(void)
+{
+    static char text[7000];
+    snprintf(text, sizeof text, "GET /health/alive?%06000d HTTP/1.1\r\nHost: jeton\r\n\r\n", 0);
+    size_t answers = 0;
+    if (!rig_open_conn(HEAP_BYTES)) {
+        conn_end(&conn);
+        return 0;
+    }
+    tls_client_open(&client, &wire, MBEDTLS_SSL_VERSION_TLS1_3);
+    if (rig_shake_hands()) {
+        rig_client_send(text);
+        rig_client_send("GET /openapi.json HTTP/1.1\r\nHost: jeton\r\n\r\n");
+        rig_create_token();
+        const char *answer = rig_client_read();
+        answers += rig_count_of(answer, "\"state\":\"alive\"") + rig_count_of(answer, "}}}}}}}");
+        assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+        if (conn.state == CONN_WAIT_DURABLE) {
+            conn_release(&conn, true, now_ms);
+            answers += rig_count_of(rig_client_read(), "201 Created");
+        }
+        assert_true(answers == 3 || conn.state >= CONN_CLOSING);
+    }
+    rig_close_both();
+    return answers;
+}
+
+static size_t exchange_failing(uint64_t first, bool all)
+{
+    takes_fail(first, all);
+    takes_begin();
+    size_t answers = exchange();
+    takes_end();
+    takes_give();
+    return answers;
+}
+
+/* With the k-th chunk of a connection's buffers failing, for every k: all answers or an end, and nothing kept; the
+ * next connection is served. */
+static void test_each_chunk_fails(void **state)
+{
+    (void)state;
+    size_t ended = 0;
+    takes.heap = &conn_heap;
+    assert_int_equal(exchange_failing(0, false), 3);
+    uint64_t count = takes.count;
+    for (uint64_t k = 1; k <= count; k++) {
+        ended += exchange_failing(k, false) < 3;
+        ended += exchange_failing(k, true) < 3;
+        assert_int_equal(exchange_failing(0, false), 3);
+    }
+    takes.heap = NULL;
+    print_message("%u chunks, %zu connections ended early\n", (unsigned)count, ended);
+    assert_in_range(ended, 20, 2 * count);
+}
+
 /* Any one byte of the client's stream changed: the server ends the connection, with an alert, or it did not matter. */
 static void test_changed_bytes(void **state)
 {
@@ -118,6 +176,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_library_memory_fails),
         cmocka_unit_test(test_conn_memory_fails),
+        cmocka_unit_test(test_each_chunk_fails),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_garbage),
     };
