@@ -15,7 +15,7 @@
 struct takes takes;
 
 static uint64_t first_failing;
-static bool all_fail;
+static uint64_t number_failing;
 static bool is_counting;
 static struct {
     size_t slot_bytes;
@@ -24,12 +24,12 @@ static struct {
     bool principal;
 } promised;
 
-void takes_fail(uint64_t first, bool all)
+void takes_fail(uint64_t first, uint64_t number)
 {
     takes.count = 0;
     takes.failed = 0;
     first_failing = first;
-    all_fail = all;
+    number_failing = number;
 }
 
 void takes_give(void)
@@ -54,7 +54,8 @@ static bool fails(enum take kind)
         return false;
     }
     takes.count++;
-    bool now = first_failing != 0 && (all_fail ? takes.count >= first_failing : takes.count == first_failing);
+    bool now =
+        first_failing != 0 && takes.count >= first_failing && takes.count - first_failing < number_failing;
     if (now) {
         takes.failed++;
         takes.kinds[kind]++;

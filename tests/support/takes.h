@@ -33,8 +33,9 @@ struct takes {
 };
 extern struct takes takes;
 
-/* Count from 0; the `first`-th take (from 1; 0: none) fails, and with `all` every one after it, until takes_give. */
-void takes_fail(uint64_t first, bool all);
+/* Count from 0; `number` takes fail, the `first`-th (from 1; 0: none) and those behind it, until takes_give. */
+#define TAKES_ALL UINT64_MAX
+void takes_fail(uint64_t first, uint64_t number);
 
 /* A step begins: promises of the one before are void. Between takes_end and the next begin nothing is counted. */
 void takes_begin(void);

@@ -314,10 +314,10 @@ static void check_tables(const struct table_print *expected)
 }
 
 /* One run; how many takes it had. */
-static uint64_t run(uint64_t failing, bool all)
+static uint64_t run(uint64_t failing, uint64_t number)
 {
     make_cast();
-    takes_fail(failing, all);
+    takes_fail(failing, number);
     for (size_t i = 0; i < STEPS; i++) {
         take_step(&steps[i]);
     }
@@ -328,12 +328,13 @@ static void test_each_take_of_the_requests(void **state)
 {
     (void)state;
     struct table_print whole;
-    uint64_t count = run(0, false);
+    uint64_t count = run(0, 0);
     assert_in_range(count, STEPS, TAKES_MAX);
     table_print(&whole);
-    for (int all = 0; all < 2; all++) {
+    const uint64_t numbers[] = {1, TAKES_ALL}; /* of takes that fail in a row */
+    for (size_t i = 0; i < 2; i++) {
         for (uint64_t failing = 1; failing <= count; failing++) {
-            run(failing, all == 1);
+            run(failing, numbers[i]);
             check_tables(&whole);
             appliance_reboot();
             check_tables(&whole);

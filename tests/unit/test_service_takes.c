@@ -315,6 +315,7 @@ static enum status (*const steps[])(void) = {
 
 /* ---- what must be true ---- */
 
+static const uint64_t numbers[] = {1, 2, TAKES_ALL}; /* of takes that fail in a row */
 static size_t refused_count;
 
 /* Refused: not a byte of the pools was taken. Asked again, with room, it is done. */
@@ -368,10 +369,10 @@ static void check_acknowledged(void)
 }
 
 /* One run; how many takes it had. */
-static uint64_t run(uint64_t failing, bool all, struct table_print *print)
+static uint64_t run(uint64_t failing, uint64_t number, struct table_print *print)
 {
     make_cast("service");
-    takes_fail(failing, all);
+    takes_fail(failing, number);
     for (size_t i = 0; i < STEPS; i++) {
         take_step(steps[i]);
     }
@@ -396,12 +397,12 @@ static void test_each_take_of_the_verbs(void **state)
     (void)state;
     struct table_print whole;
     struct table_print print;
-    uint64_t count = run(0, false, &whole);
+    uint64_t count = run(0, 0, &whole);
     assert_in_range(count, STEPS, TAKES_MAX);
     check_reboot(&whole, true);
-    for (int all = 0; all < 2; all++) {
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         for (uint64_t failing = 1; failing <= count; failing++) {
-            run(failing, all == 1, &print);
+            run(failing, numbers[i], &print);
             assert_true(table_prints_equal(&whole, &print, !cast.is_lossy));
             check_reboot(&whole, !cast.is_lossy);
         }
@@ -419,10 +420,10 @@ static void test_each_take_of_a_replay(void **state)
     struct table_print print;
     size_t refused = 0;
     uint64_t count = 1;
-    run(0, false, &whole);
-    for (int all = 0; all < 2; all++) {
+    run(0, 0, &whole);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
         for (uint64_t failing = 1; failing <= count; failing++) {
-            takes_fail(failing, all == 1);
+            takes_fail(failing, numbers[i]);
             takes_begin();
             enum status status = rig_try_reboot();
             takes_end();
