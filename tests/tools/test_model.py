@@ -36,7 +36,7 @@ def run(folder, bounds, broken=0):
     names = ("FRAMES", "FRAME_MAX", "CUT_MAX", "BROKEN")
     defines = [f"-D{name}={value}" for name, value in zip(names, (*bounds, broken))]
     subprocess.run(["spin", "-a", *defines, MODEL], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["gcc", "-O2", "-w", "-DSAFETY", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MIB}", "-o", "pan", "pan.c"],
+    subprocess.run(["gcc", "-O0" if broken else "-O2", "-w", "-DSAFETY", "-DNOREDUCE", f"-DMEMLIM={MEMORY_MIB}", "-o", "pan", "pan.c"],
                    cwd=folder, check=True)
     output = subprocess.run(["./pan", f"-m{DEPTH}", "-w22"], cwd=folder, check=True, capture_output=True, text=True).stdout
     violated = re.search(r"pan:1: assertion violated (.*?) \(at depth", output)
