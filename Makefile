@@ -156,6 +156,10 @@ build/openapi.json: app/api/openapi.json
 	@mkdir -p $(@D); sed 's/^ *//' $< | tr -d '\n' >$@
 $(foreach target,$(TARGETS),build/obj/$(target)/app/api/openapi.o): build/openapi.json
 
+build/p256_table.h: third_party/ring/p256_table
+	@mkdir -p $(@D); $< >$@
+$(foreach target,$(TARGETS),build/obj/$(target)/third_party/ring/p256_base.o): build/p256_table.h
+
 $(SOURCES_mbedtls): | build/third_party/mbedtls/.fetched
 $(SOURCES_lwip): | build/third_party/lwip/.fetched
 $(SOURCES_ring): | build/third_party/ring/.fetched

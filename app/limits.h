@@ -38,8 +38,9 @@
 
 /* ---- store ---- */
 #define STORE_RECORD_MAX_BYTES  20480 /* a tenant with the largest policy: one body and its frame */
+#define STORE_KNOWN_MAX_BYTES   63    /* of a record that has a rest: what a boot reads */
 #define STORE_FRAME_SOFT_BYTES  16384 /* records of one frame, unless one alone is larger */
-#define STORE_FRAME_MAX_BYTES   20992 /* header, the largest record, tag, CRC, padding */
+#define STORE_FRAME_MAX_BYTES   20992 /* header, the largest record, tags, CRC, padding */
 #define STORE_SEGMENT_MIN_BYTES 32768
 #define STORE_SEGMENTS_MIN      12
 #define STORE_SEGMENTS_MAX      2048 /* a larger flash has larger segments */
@@ -59,7 +60,7 @@
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
 static_assert(STORE_READ_BYTES >= STORE_FRAME_MAX_BYTES && STORE_WINDOW_BYTES >= 2 * STORE_READ_BYTES,
               "a window holds a frame wherever it begins");
-static_assert(STORE_RECORD_MAX_BYTES + 4 + 108 + 16 + 4 <= STORE_FRAME_MAX_BYTES,
+static_assert(STORE_RECORD_MAX_BYTES + 4 + 112 + 2 * 16 + 4 <= STORE_FRAME_MAX_BYTES,
               "the largest record has a frame");
 static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fits");
 
@@ -95,6 +96,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define TOKEN_ACTIVE_PER_USER_MAX         10 /* family 1, per user and tenant */
 #define TOKEN_CIDRS_MAX                   16
 #define TOKEN_PAGE_MAX                    1000
+#define TOKENS_CHAINED_AT_ONCE            4096 /* by a boot */
 #define ACTION_NAME_MAX_BYTES             64
 #define ACTION_LIFE_DEFAULT_S             300
 #define ACTION_LIFE_MIN_S                 30
@@ -150,6 +152,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVICE_SETTINGS_MAX         16
 #define SERVICE_SETTING_NAME_MAX     32
 #define SERVICE_SIGNING_KEYS_MAX     8    /* the one in use and those whose tokens still live */
+#define SERVICE_GONE_MAX             256  /* users deleted in the log while a boot leaves tokens unread */
 #define SERVICE_NOTES_MAX            256  /* bulk revocations whose reason is still told */
 #define SERVICE_TOUCHED_MAX          4096 /* tokens whose last use waits for the log */
 #define SERVICE_TOUCH_PERIOD_S       60

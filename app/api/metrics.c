@@ -196,6 +196,7 @@ static void write_tokens(struct buffer *out)
     static const char *const families[] = {"action", "api", "platform"};
     static const char *const states[] = {"active", "consumed", "revoked", "expired"};
     struct service_stats stats;
+    service_need_all();
     service_stats(&stats);
     write_head(out, "jeton_tokens", "gauge", "Tokens in the table by family and state.");
     for (size_t i = 0; i < 12; i++) {

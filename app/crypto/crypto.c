@@ -232,52 +232,60 @@ void crypto_derive(const uint8_t master[KEY_BYTES], const char *label, uint8_t o
     bytes_wipe(extracted, sizeof extracted);
 }
 
-/* ---- authenticated encryption ---- */
+/* ---- authenticated encryption: the kernels' own calls, as the library would prepare the key for each message ---- */
+
+static_assert(sizeof(struct gcm_key) <= sizeof(struct aead_key), "the prepared key fits");
+
+static const struct gcm_key *gcm_of(const struct aead_key *key)
+{
+    return (const struct gcm_key *)(const void *)key->state;
+}
 
 void aead_key_init(struct aead_key *key, const uint8_t secret[KEY_BYTES])
 {
-    psa_key_attributes_t attributes = PSA_KEY_ATTRIBUTES_INIT;
-    psa_set_key_type(&attributes, PSA_KEY_TYPE_AES);
-    psa_set_key_algorithm(&attributes, PSA_ALG_GCM);
-    psa_set_key_usage_flags(&attributes, PSA_KEY_USAGE_ENCRYPT | PSA_KEY_USAGE_DECRYPT);
-    psa_key_id_t handle;
-    crypto_reserve_enter();
-    must(psa_import_key(&attributes, secret, KEY_BYTES, &handle));
-    crypto_reserve_leave();
-    key->handle = handle;
+    bool prepared = gcm_key_init((struct gcm_key *)(void *)key->state, secret, 8 * KEY_BYTES);
+    assert(prepared);
+    (void)prepared;
 }
 
 void aead_key_wipe(struct aead_key *key)
 {
-    must(psa_destroy_key((psa_key_id_t)key->handle));
-    key->handle = 0;
+    bytes_wipe(key, sizeof *key);
+}
+
+static void begin_message(const struct aead_key *key, struct gcm_message *message, const uint8_t *nonce,
+                          struct bytes associated)
+{
+    gcm_start(gcm_of(key), message, nonce, AEAD_NONCE_BYTES);
+    gcm_associated(gcm_of(key), message, associated.data, associated.size);
 }
 
 void aead_seal(const struct aead_key *key, const uint8_t nonce[AEAD_NONCE_BYTES], struct bytes associated,
                struct bytes text, uint8_t *out_and_tag)
 {
-    size_t size;
-    crypto_reserve_enter();
-    must(psa_aead_encrypt((psa_key_id_t)key->handle, PSA_ALG_GCM, nonce, AEAD_NONCE_BYTES, associated.data,
-                          associated.size, text.data, text.size, out_and_tag, text.size + AEAD_TAG_BYTES,
-                          &size));
-    crypto_reserve_leave();
-    assert(size == text.size + AEAD_TAG_BYTES);
+    struct gcm_message message;
+    begin_message(key, &message, nonce, associated);
+    gcm_text(gcm_of(key), &message, GCM_SEAL, text.data, out_and_tag, text.size);
+    gcm_finish(gcm_of(key), &message, out_and_tag + text.size);
+    bytes_wipe(&message, sizeof message);
 }
 
 enum status aead_open(const struct aead_key *key, const uint8_t nonce[AEAD_NONCE_BYTES],
                       struct bytes associated, struct bytes text_and_tag, uint8_t *out)
 {
+    struct gcm_message message;
+    uint8_t given[AEAD_TAG_BYTES];
+    uint8_t tag[AEAD_TAG_BYTES];
     if (text_and_tag.size < AEAD_TAG_BYTES)
         return STATUS_DAMAGED;
-    size_t size;
-    crypto_reserve_enter();
-    psa_status_t status = psa_aead_decrypt((psa_key_id_t)key->handle, PSA_ALG_GCM, nonce, AEAD_NONCE_BYTES,
-                                           associated.data, associated.size, text_and_tag.data,
-                                           text_and_tag.size, out, text_and_tag.size - AEAD_TAG_BYTES, &size);
-    crypto_reserve_leave();
-    if (status == PSA_ERROR_INVALID_SIGNATURE)
-        return STATUS_DAMAGED;
-    must(status);
-    return STATUS_OK;
+    size_t size = text_and_tag.size - AEAD_TAG_BYTES;
+    memcpy(given, text_and_tag.data + size, AEAD_TAG_BYTES); /* `out` may lie there */
+    begin_message(key, &message, nonce, associated);
+    gcm_text(gcm_of(key), &message, GCM_OPEN, text_and_tag.data, out, size);
+    gcm_finish(gcm_of(key), &message, tag);
+    bytes_wipe(&message, sizeof message);
+    if (bytes_equal_constant_time(given, tag, AEAD_TAG_BYTES))
+        return STATUS_OK;
+    bytes_wipe(out, size);
+    return STATUS_DAMAGED;
 }

@@ -58,10 +58,9 @@ void mac_compute(const struct mac_key *key, const struct bytes *parts, size_t co
 void crypto_derive(const uint8_t master[KEY_BYTES], const char *label, uint8_t out[KEY_BYTES]);
 
 /* AES-256-GCM (SP 800-38D). The caller guarantees that a nonce is used once under a key. In place: `text` may equal
- * `out`. seal writes text.size bytes and the tag; open checks the tag first. */
+ * `out`. seal writes text.size bytes and the tag; open that fails leaves zeros. */
 struct aead_key {
-    uint64_t
-        handle; /* opaque: a key in the library's key store, until aead_key_wipe; a copy is the same key */
+    _Alignas(16) uint64_t state[64]; /* opaque: round keys and hash table, prepared once */
 };
 void aead_key_init(struct aead_key *key, const uint8_t secret[KEY_BYTES]);
 void aead_key_wipe(struct aead_key *key);

@@ -82,6 +82,9 @@ static enum status apply_user_deleted(const struct store_record *record)
 {
     struct change_record change;
     enum status status = record_get_change(record->payload, &change);
+    if (status == STATUS_OK) {
+        status = unread_user_gone(&change.id);
+    }
     uint32_t ref = status == STATUS_OK ? principals_find(&service.tables.users, &change.id) : 0;
     if (ref != 0) {
         drop_list(&principal_at(&service.tables.users, ref)->tokens);
@@ -94,22 +97,6 @@ static enum status apply_user_deleted(const struct store_record *record)
 
 /* ---- one token ---- */
 
-/* Replay: a relocated copy of a token that is in the table replaces it. Ids only grow, so one above all that came before
- * is new, and needs no search: that is nearly every token of a log that was not compacted yet. */
-static void drop_older_copy(const struct uuid *id)
-{
-    if (uuid_compare(id, &service.newest_token) > 0) {
-        service.newest_token = *id;
-        return;
-    }
-    uint32_t ref = tokens_find_id(&service.tables, id);
-    if (ref != 0) {
-        forget_token(
-            ref); /* the copy's original is still in the log, dead: live it was told so by compaction */
-        tokens_drop(&service.tables, ref);
-    }
-}
-
 static bool find_owners(struct token_record *record)
 {
     struct tables *tables = &service.tables;
@@ -121,42 +108,82 @@ static bool find_owners(struct token_record *record)
     return record->token.tenant != 0;
 }
 
-static enum status apply_token(const struct store_record *record)
+static void set_flags(struct token_record *entry)
 {
-    struct token_record entry;
-    enum status status = record_get_token(record->payload, &entry);
-    if (status != STATUS_OK) {
-        return status;
+    entry->token.flags |= TOKEN_USED;
+    if (fields_find(entry->text, FIELD_CIDRS).data != NULL) {
+        entry->token.flags |= TOKEN_FLAG_RANGES;
     }
+}
+
+/* What is beside the slot; entry->token becomes what the slot is to hold. */
+static enum status prepare_token(struct token_record *entry, const struct store_record *record)
+{
     struct tables *tables = &service.tables;
-    drop_older_copy(&entry.token.id);
     /* Replay: tokens that had left the table when this one came must not take what is kept for essential texts. */
-    if (!tokens_have_room(tables, POOL_ISSUE, entry.text.size)) {
+    if (!tokens_have_room(tables, POOL_ISSUE, entry->text.size)) {
         sweep_for_room(record->written_s);
     }
-    if (!tokens_have_room(tables, POOL_ESSENTIAL, entry.text.size)) {
+    if (!tokens_have_room(tables, POOL_ESSENTIAL, entry->text.size)) {
         sweep_all(record->written_s);
     }
-    uint32_t text = 0;
-    uint32_t ref = find_owners(&entry) ? tokens_take(tables, POOL_ESSENTIAL) : 0;
-    if (ref == 0 || !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry.text, &text)) {
+    if (!find_owners(entry) ||
+        !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry->text, &entry->token.text)) {
         return no_room();
     }
-    ids_seen(&entry.token.id);
-    notes_seen(entry.token.note);
-    entry.token.flags |= TOKEN_USED;
-    if (fields_find(entry.text, FIELD_CIDRS).data != NULL) {
-        entry.token.flags |= TOKEN_FLAG_RANGES;
+    ids_seen(&entry->token.id);
+    notes_seen(entry->token.note);
+    set_flags(entry);
+    entry->token.segment = record->segment;
+    return STATUS_OK;
+}
+
+static enum status apply_whole_token(struct token_record *entry, const struct store_record *record)
+{
+    struct tables *tables = &service.tables;
+    unread_drop_same(entry->token.id.bytes + TOKEN_TAIL_AT);
+    enum status status = prepare_token(entry, record);
+    uint32_t ref = status == STATUS_OK ? tokens_take(tables, POOL_ESSENTIAL) : 0;
+    if (ref == 0) {
+        return status == STATUS_OK ? no_room() : status;
     }
-    entry.token.segment = record->segment;
-    entry.token.text = text;
-    *token_at(tables, ref) = entry.token;
+    *token_at(tables, ref) = entry->token;
     tokens_link(tables, ref, 0);
-    (void)memos_learn(tables, MEMO_TOKEN, ref, text);
-    if ((entry.token.flags & TOKEN_FLAG_ROOT) != 0) {
+    (void)memos_learn(tables, MEMO_TOKEN, ref, entry->token.text);
+    if ((entry->token.flags & TOKEN_FLAG_ROOT) != 0) {
         service.root_ref = ref;
     }
     return STATUS_OK;
+}
+
+/* The rest of a token that a boot has met is read. */
+static enum status apply_read_token(uint32_t ref, struct token_record *entry,
+                                    const struct store_record *record)
+{
+    if (entry->token.family != TOKEN_PLATFORM && unread_is_gone(&entry->user)) {
+        unread_drop_same(record->payload.data);
+        return STATUS_OK;
+    }
+    enum status status = prepare_token(entry, record);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    (void)memos_learn(&service.tables, MEMO_TOKEN, ref, entry->token.text);
+    return unread_fill(ref, &entry->token, record);
+}
+
+static enum status apply_token(const struct store_record *record)
+{
+    struct token_record entry;
+    uint32_t ref = record->is_fetched ? unread_slot_of(record) : 0;
+    if (record->is_fetched && ref == 0) {
+        return STATUS_OK; /* a later copy has taken its place */
+    }
+    enum status status = record_get_token(record->payload, record->rest, &entry);
+    if (status != STATUS_OK) {
+        return status;
+    }
+    return ref != 0 ? apply_read_token(ref, &entry, record) : apply_whole_token(&entry, record);
 }
 
 /* The token's text without the fields under `a` and `b` and with `added`. False when the pool has no room: the old text
@@ -296,7 +323,7 @@ static enum status apply_touched(const struct store_record *record)
         struct uuid id;
         memcpy(id.bytes, record->payload.data + offset, UUID_BYTES);
         uint32_t at_s = load_u32(record->payload.data + offset + UUID_BYTES);
-        uint32_t ref = tokens_find_id(&service.tables, &id);
+        uint32_t ref = unread_touch(&id, at_s) ? 0 : tokens_find_id(&service.tables, &id);
         if (ref != 0 && token_at(&service.tables, ref)->last_used_s < at_s) {
             token_at(&service.tables, ref)->last_used_s = at_s;
         }
@@ -330,6 +357,7 @@ static bool bulk_matches(const struct bulk_match *match, const struct token *tok
 
 uint64_t bulk_count(const struct bulk_record *record)
 {
+    service_need_all();
     struct bulk_match match = bulk_match_of(record);
     uint64_t count = 0;
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
@@ -343,6 +371,9 @@ static enum status apply_revoked_many(const struct store_record *record)
 {
     struct bulk_record bulk;
     enum status status = record_get_bulk(record->payload, &bulk);
+    if (status == STATUS_OK) {
+        status = unread_read();
+    }
     if (status != STATUS_OK) {
         return status;
     }
@@ -372,17 +403,17 @@ static enum status apply_note(const struct store_record *record)
     return status;
 }
 
-void foresee_record(uint8_t type, struct bytes payload)
+static bool changes_one_token(uint8_t type)
 {
-    struct uuid id;
-    uint8_t key[16];
-    if (type == RECORD_TOKEN && record_peek_token(payload, &id, key)) {
-        tokens_prefetch(&service.tables, &id, key);
-    }
+    return type == RECORD_REVOKED || type == RECORD_CONSUMED || type == RECORD_ROTATED ||
+           type == RECORD_ACCESS_CUT;
 }
 
 enum status apply_record(const struct store_record *record)
 {
+    if (changes_one_token(record->type) && unread_keeps(record)) {
+        return STATUS_OK;
+    }
     switch (record->type) {
     case RECORD_SETTING:
         return settings_apply(record);
@@ -413,4 +444,28 @@ enum status apply_record(const struct store_record *record)
     default:
         return STATUS_DAMAGED;
     }
+}
+
+static bool is_to_be_met(const struct store_record *record)
+{
+    return record->type == RECORD_TOKEN && record->rest_bytes > 0 && record->rest.data == NULL;
+}
+
+enum status apply_records(const struct store_record *records, size_t count)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK;) {
+        size_t run = 0;
+        while (i + run < count && is_to_be_met(&records[i + run])) {
+            run++;
+        }
+        if (run > 0) {
+            status = unread_meet(records + i, run);
+        } else {
+            unread_settle();
+            status = apply_record(&records[i]);
+        }
+        i += run > 0 ? run : 1;
+    }
+    return status;
 }

@@ -22,6 +22,7 @@ bool plan_identify(const struct caller *caller, const struct idempotency *idempo
     if (idempotency == NULL || idempotency->key.data == NULL) {
         return false;
     }
+    service_need_all(); /* they hold the memos */
     plan->has_key = true;
     assert(idempotency->key.size <= IDEMPOTENCY_KEY_MAX_BYTES);
     plan->key = idempotency->key;

@@ -30,6 +30,14 @@ void ids_seen(const struct uuid *id)
     }
 }
 
+void ids_not_before(uint64_t unix_ms)
+{
+    if (ids.last_ms < unix_ms) {
+        ids.last_ms = unix_ms;
+        ids.last_counter = 0;
+    }
+}
+
 struct uuid ids_next(void)
 {
     uint64_t now_ms = service_now_ms();

@@ -18,6 +18,7 @@ static enum status create(const struct token *token, struct buffer *text, uint32
     struct tables *tables = &service.tables;
     *ref = 0;
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
+        service_need_all();
         sweep_for_room(clock_bound_s());
     }
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
@@ -39,11 +40,21 @@ static enum status create(const struct token *token, struct buffer *text, uint32
     return status;
 }
 
+/* An id whose tail no other token has, as a boot finds tokens by it. */
+static struct uuid next_token_id(void)
+{
+    struct uuid id;
+    do {
+        id = ids_next();
+    } while (tokens_find_tail(&service.tables, id.bytes + TOKEN_TAIL_AT) != 0);
+    return id;
+}
+
 static struct token new_token(enum token_family family)
 {
     uint32_t now_s = (uint32_t)service_now_s();
     return (struct token){
-        .id = ids_next(),
+        .id = next_token_id(),
         .created_s = now_s,
         .updated_s = now_s,
         .family = (uint8_t)family,
@@ -286,6 +297,7 @@ enum status service_create_jwt(const struct caller *caller, const struct jwt_inp
     }
     uint32_t ref = plan.memo.ref;
     if (!plan.repeat) {
+        service_need_all();
         uint32_t active =
             tokens_count_active(&service.tables, input->user_ref, input->tenant_ref, service_now_s());
         *limit_reached = active >= TOKEN_ACTIVE_PER_USER_MAX;

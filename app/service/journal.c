@@ -60,7 +60,8 @@ enum status journal(enum store_class class, enum record_type type)
         .written_s = clock_bound_s(),
         .payload = buffer_view(&payload_buffer),
     };
-    enum status status = store_append(class, record.type, record.payload, &record.segment);
+    enum status status = store_append(class, record.type, record.payload,
+                                      record_rest_bytes(type, record.payload), &record.segment);
     if (status != STATUS_OK) {
         return status;
     }

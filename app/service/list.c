@@ -194,6 +194,7 @@ static void walk_list(struct walk *walk)
 void service_list(const struct token_query *query, size_t limit, struct token_page *page)
 {
     assert(limit >= 1 && limit <= TOKEN_PAGE_MAX);
+    service_need_all();
     page->count = 0;
     page->total = 0;
     struct walk walk = {

@@ -72,7 +72,7 @@ enum status notes_relocate(const struct store_record *record, struct buffer *pay
     record_put_note(payload, &(struct bulk_record){.number = note->number,
                                                    .at_s = note->at_s,
                                                    .text = pool_text(&service.tables.pool, note->text)});
-    return store_append(STORE_ESSENTIAL, RECORD_NOTE, buffer_view(payload), &note->segment);
+    return store_append(STORE_ESSENTIAL, RECORD_NOTE, buffer_view(payload), 0, &note->segment);
 }
 
 void notes_collect(int64_t now_s)

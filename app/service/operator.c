@@ -246,6 +246,7 @@ enum status service_delete_user(uint32_t user_ref)
 {
     struct change_record record = {.id = principal_at(&service.tables.users, user_ref)->id,
                                    .at_s = (uint32_t)clock_bound_s()};
+    service_need_all();
     record_put_change(journal_payload(), &record);
     return journal(STORE_ESSENTIAL, RECORD_USER_DELETED);
 }

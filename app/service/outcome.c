@@ -178,7 +178,7 @@ enum status outcomes_relocate(const struct store_record *record, struct buffer *
         return STATUS_OK;
     }
     put_record(payload, entry, pool_text(&service.tables.pool, entry->answer));
-    return store_append(STORE_ESSENTIAL, RECORD_OUTCOME, buffer_view(payload), &entry->segment);
+    return store_append(STORE_ESSENTIAL, RECORD_OUTCOME, buffer_view(payload), 0, &entry->segment);
 }
 
 /* ---- verbs ---- */

@@ -9,6 +9,7 @@
 #include "token/words.h"
 
 #define TOKEN_FIXED_BYTES     108
+#define TOKEN_FLAGS_AT        (RECORD_TOKEN_KNOWN_BYTES + 1)
 #define PRINCIPAL_FIXED_BYTES 25
 
 bool uuid_is_zero(const struct uuid *id)
@@ -59,15 +60,23 @@ size_t record_token_bytes(size_t text_bytes)
     return TOKEN_FIXED_BYTES + text_bytes;
 }
 
+size_t record_rest_bytes(enum record_type type, struct bytes payload)
+{
+    bool is_root = type == RECORD_TOKEN && (payload.data[TOKEN_FLAGS_AT] & TOKEN_FLAG_ROOT) != 0;
+    return type == RECORD_TOKEN && !is_root ? payload.size - RECORD_TOKEN_KNOWN_BYTES : 0;
+}
+
 void record_put_token(struct buffer *out, const struct token_record *record)
 {
     const struct token *token = &record->token;
+    buffer_append(out, bytes_of(token->id.bytes + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES));
+    buffer_append(out, bytes_of(token->key + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES));
     buffer_append_byte(out, token->family);
     buffer_append_byte(out, token->flags & TOKEN_FLAGS_KEPT);
     buffer_append_byte(out, token->permissions);
     buffer_append_byte(out, token->signing_key);
-    put_id(out, &token->id);
-    buffer_append(out, bytes_of(token->key, sizeof token->key));
+    buffer_append(out, bytes_of(token->id.bytes, TOKEN_TAIL_AT));
+    buffer_append(out, bytes_of(token->key, TOKEN_TAIL_AT));
     buffer_append(out, bytes_of(token->mac, sizeof token->mac));
     put_id(out, &record->tenant);
     put_id(out, &record->user);
@@ -218,16 +227,34 @@ static bool token_text_is_possible(const struct token_record *record)
            fields_find(record->text, FIELD_DIGEST).data != NULL;
 }
 
-enum status record_get_token(struct bytes payload, struct token_record *record)
+static void take_part(struct reader *reader, uint8_t *out, size_t size)
+{
+    memcpy(out, take(reader, size), size);
+}
+
+/* The tails of id and key; then the reader is at the rest, wherever that lies. */
+static void take_tails(struct reader *reader, struct bytes rest, struct token *token)
+{
+    take_part(reader, token->id.bytes + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES);
+    take_part(reader, token->key + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES);
+    if (rest.data != NULL) {
+        reader->failed = reader->failed || reader->rest.size != 0;
+        reader->rest = rest;
+    }
+}
+
+enum status record_get_token(struct bytes payload, struct bytes rest, struct token_record *record)
 {
     struct reader reader = {payload, false};
     struct token *token = &record->token;
-    *token = (struct token){.family = take_u8(&reader)};
+    *token = (struct token){0};
+    take_tails(&reader, rest, token);
+    token->family = take_u8(&reader);
     token->flags = take_u8(&reader);
     token->permissions = take_u8(&reader);
     token->signing_key = take_u8(&reader);
-    take_16(&reader, token->id.bytes);
-    take_16(&reader, token->key);
+    take_part(&reader, token->id.bytes, TOKEN_TAIL_AT);
+    take_part(&reader, token->key, TOKEN_TAIL_AT);
     take_16(&reader, token->mac);
     take_16(&reader, record->tenant.bytes);
     take_16(&reader, record->user.bytes);
@@ -242,14 +269,6 @@ enum status record_get_token(struct bytes payload, struct token_record *record)
     }
     enum status status = take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
     return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
-}
-
-bool record_peek_token(struct bytes payload, struct uuid *id, uint8_t key[16])
-{
-    struct reader reader = {bytes_slice(payload, 4, payload.size), false};
-    take_16(&reader, id->bytes);
-    take_16(&reader, key);
-    return !reader.failed;
 }
 
 enum status record_get_change(struct bytes payload, struct change_record *record)

@@ -82,6 +82,12 @@ struct bulk_record {
 
 void record_put_setting(struct buffer *out, const struct setting_record *record);
 void record_put_principal(struct buffer *out, const struct principal_record *record);
+/* Of a token's record: the tails of its id and key, which a boot finds it by. The rest is read later. */
+#define RECORD_TOKEN_KNOWN_BYTES (2 * TOKEN_TAIL_BYTES)
+
+/* How many of the payload's last bytes a boot may leave on the flash: a token's, but not the root token's. */
+size_t record_rest_bytes(enum record_type type, struct bytes payload);
+
 void record_put_token(struct buffer *out, const struct token_record *record);
 void record_put_change(struct buffer *out, const struct change_record *record);
 void record_put_rotated(struct buffer *out, const struct rotated_record *record);
@@ -91,9 +97,8 @@ void record_put_note(struct buffer *out, const struct bulk_record *record);
 
 enum status record_get_setting(struct bytes payload, struct setting_record *record) MUST_USE;
 enum status record_get_principal(struct bytes payload, struct principal_record *record) MUST_USE;
-enum status record_get_token(struct bytes payload, struct token_record *record) MUST_USE;
-/* Only the id and the key, unchecked. False: the payload is too short for them. */
-bool record_peek_token(struct bytes payload, struct uuid *id, uint8_t key[16]);
+/* `rest`: data NULL if the payload is the whole record. */
+enum status record_get_token(struct bytes payload, struct bytes rest, struct token_record *record) MUST_USE;
 enum status record_get_change(struct bytes payload, struct change_record *record) MUST_USE;
 enum status record_get_rotated(struct bytes payload, struct rotated_record *record) MUST_USE;
 enum status record_get_bulk(struct bytes payload, struct bulk_record *record) MUST_USE;

@@ -12,7 +12,8 @@ static uint8_t text_bytes[PRINCIPAL_TEXT_MAX_BYTES];
 
 static enum status append_again(enum record_type type, const struct buffer *payload, uint32_t *segment)
 {
-    return store_append(STORE_ESSENTIAL, (uint8_t)type, buffer_view(payload), segment);
+    struct bytes view = buffer_view(payload);
+    return store_append(STORE_ESSENTIAL, (uint8_t)type, view, record_rest_bytes(type, view), segment);
 }
 
 /* The fields without memos that no longer count. */
@@ -47,7 +48,7 @@ static enum status relocate_token(const struct store_record *record, struct buff
 {
     struct tables *tables = &service.tables;
     struct token_record old;
-    enum status status = record_get_token(record->payload, &old);
+    enum status status = record_get_token(record->payload, record->rest, &old);
     uint32_t ref = status == STATUS_OK ? tokens_find_id(tables, &old.token.id) : 0;
     if (ref == 0 || token_at(tables, ref)->segment != record->segment) {
         return status;

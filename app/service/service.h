@@ -31,6 +31,14 @@ struct service_options {
  * `first_boot` tells that there is no root token yet: the flash was blank, or power went before one was durable. */
 enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
 
+/* A boot leaves most of each token on the flash; it is read when a verb needs it, and by service_step(). This reads what is
+ * left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
+enum status service_read_all(void) MUST_USE;
+
+/* The same; but the machine stops where that cannot be, as a boot would have been refused. So does a verb that needs a token
+ * that cannot be read. */
+void service_need_all(void);
+
 /* To be called before a turn's requests: when the store has turned read-only, all that was never made durable is forgotten
  * (the tables are built again from what is), so that reading and verifying go on and tell only what is durable. Refs and
  * outcome numbers from before are void. Blocks for a replay, once; else does nothing. */
@@ -63,7 +71,7 @@ enum status service_setting_set(const char *name, struct bytes value) MUST_USE;
 /* Before the last flush of an orderly stop: last-used times that wait go to the log. */
 void service_stop(void);
 
-/* Work in the background: last-used times to the log, expired tokens out of the table. True if there is more. */
+/* Work in the background: tokens that the boot has left on the flash, last-used times to the log, expired tokens out of the table. True if there is more. */
 bool service_step(uint32_t budget_us);
 
 /* ---- who calls ---- */
@@ -353,7 +361,7 @@ uint32_t service_user_count(void);
 /* ---- for health and metrics ---- */
 
 struct service_stats {
-    uint64_t tokens[3][4]; /* by family and state */
+    uint64_t tokens[3][4]; /* by family and state; of those that are read, so call service_need_all() first */
     uint64_t token_count;
     uint64_t token_capacity;
     uint64_t text_used_bytes;

@@ -73,7 +73,7 @@ enum status settings_relocate(const struct store_record *record, struct buffer *
     }
     struct setting_record now = {old.name, pool_text(&service.tables.pool, setting->value)};
     record_put_setting(payload, &now);
-    status = store_append(STORE_ESSENTIAL, RECORD_SETTING, buffer_view(payload), &setting->segment);
+    status = store_append(STORE_ESSENTIAL, RECORD_SETTING, buffer_view(payload), 0, &setting->segment);
     bytes_wipe(payload->data, payload->size);
     return status;
 }

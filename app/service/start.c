@@ -9,6 +9,8 @@
 #include "service/signing.h"
 #include "service/state.h"
 
+#define MS_PER_S 1000
+
 struct service_state service;
 
 static void derive(struct mac_key *key, const char *label)
@@ -38,6 +40,9 @@ static void empty_tables(void)
 {
     memset(&service, 0, sizeof service);
     tables_init(&service.tables, table.memory, table.size);
+    service.tables.fetch = unread_fetch;
+    service.unread_ref = 1;
+    unread_start();
     settings_start();
     notes_start();
     outcomes_start();
@@ -53,7 +58,7 @@ static void start_anew(const struct service_options *options)
     clock_start(0);
 }
 
-static enum status check_replay(void)
+enum status check_replay(void)
 {
     if (service.memory_too_small) {
         log_alert("the tokens on this flash need more memory than there is: start with a larger one");
@@ -63,23 +68,39 @@ static enum status check_replay(void)
         log_alert("the log names tenants or users that it does not hold: restore the flash from a copy");
         return STATUS_DAMAGED;
     }
+    tables_sort(&service.tables);
     return STATUS_OK;
+}
+
+/* The log was followed to its end; tokens are read later, unless memory is so scarce that some may have to go first. Their
+ * ids are not known: new ones are later than the log. */
+static enum status end_replay(enum status status)
+{
+    unread_settle();
+    if (status == STATUS_OK && unread_is_short_of_room()) {
+        status = unread_read();
+    }
+    if (status == STATUS_OK && service.unread_count > 0) {
+        ids_not_before((uint64_t)(store_newest_time_s() + 1) * MS_PER_S);
+        return STATUS_OK;
+    }
+    return status == STATUS_OK || service.memory_too_small ? check_replay() : status;
 }
 
 enum status service_start(const struct service_options *options, bool *first_boot)
 {
     start_anew(options);
     struct store_options store = {
-        .owner = {.replay = apply_record, .relocate = relocate_record, .foresee = foresee_record},
+        .owner = {.replay = apply_records,
+                  .relocate = relocate_record,
+                  .wants_rests = unread_wants_rests},
         .device_secret = options->device_secret,
     };
     bool formatted = false;
-    enum status status = store_open(&store, &formatted);
-    enum status replayed = status == STATUS_OK || service.memory_too_small ? check_replay() : status;
-    if (replayed != STATUS_OK) {
-        return replayed;
+    enum status status = end_replay(store_open(&store, &formatted));
+    if (status != STATUS_OK) {
+        return status;
     }
-    tables_sort(&service.tables);
     derive_keys();
     clock_start(store_newest_time_s());
     upkeep_start();
@@ -94,11 +115,10 @@ void service_settle(void)
     }
     empty_tables();
     service.is_rolled_back = true;
-    if (store_replay_durable() != STATUS_OK) {
+    if (end_replay(store_replay_durable()) != STATUS_OK || service_read_all() != STATUS_OK) {
         log_alert("the flash cannot be read either: every request gets 503");
         return;
     }
-    tables_sort(&service.tables);
     derive_keys();
     upkeep_start();
     signing_reload();

@@ -28,10 +28,12 @@ struct service_keys {
 struct service_state {
     struct tables tables;
     struct service_keys keys;
-    struct uuid newest_token; /* the greatest id of a token seen */
     uint32_t root_ref;        /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
     int64_t swept_for_room_s;
+    uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
+    uint32_t unread_ref;   /* the background comes to it next */
+    bool reads_at_once;    /* a boot with scarce memory leaves nothing on the flash */
     bool memory_too_small; /* a replayed record found no room */
     bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
 };
@@ -47,6 +49,7 @@ int64_t clock_bound_s(void);
 
 void ids_start(void);
 void ids_seen(const struct uuid *id);
+void ids_not_before(uint64_t unix_ms); /* later ids are of this time or a later one */
 struct uuid ids_next(void);
 
 /* ---- journal (journal.c, apply.c) ---- */
@@ -65,8 +68,39 @@ void forget_principal(const struct principal *principal);
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;
-void foresee_record(uint8_t type, struct bytes payload);
+/* The same for some records in their order: store_owner.replay. */
+enum status apply_records(const struct store_record *records, size_t count) MUST_USE;
+enum status check_replay(void) MUST_USE; /* all was read: is it whole? The lists get their order. */
 uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would revoke now */
+
+/* ---- tokens that a boot leaves on the flash (unread.c) ---- */
+
+/* A boot meets the known parts of tokens' records. */
+enum status unread_meet(const struct store_record *records, size_t count) MUST_USE;
+/* Enter those in the chains, before anything else happens. */
+void unread_settle(void);
+/* Drop the token with this tail of an id: a copy comes, or it is gone and its tail is used again. */
+void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES]);
+/* Keep a change of a token that is unread until it is read. False: it is not unread. */
+bool unread_keeps(const struct store_record *record);
+bool unread_touch(const struct uuid *id, uint32_t at_s);
+/* The unread slot that this whole record is of; 0: another one took its place. */
+uint32_t unread_slot_of(const struct store_record *record);
+/* A user is deleted: unread tokens of it go when they are read. */
+enum status unread_user_gone(const struct uuid *user) MUST_USE;
+bool unread_is_gone(const struct uuid *user);
+void unread_start(void);
+/* It is read: fill the slot. */
+enum status unread_fill(uint32_t ref, const struct token *token, const struct store_record *record) MUST_USE;
+/* store_owner.wants_rests */
+bool unread_wants_rests(void);
+/* Would the texts of all unread tokens not fit? */
+bool unread_is_short_of_room(void);
+/* Read all; at replay too. */
+enum status unread_read(void) MUST_USE;
+/* Read one token, or a frame of them in the background; the machine stops where that cannot be. */
+void unread_fetch(uint32_t ref);
+bool unread_step(void);
 
 /* ---- settings (settings.c), notes (notes.c) ---- */
 

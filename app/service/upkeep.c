@@ -80,7 +80,7 @@ static void forget_memos(uint32_t ref, struct token *token, int64_t now_s)
 static void look_at(uint32_t ref, int64_t now_s)
 {
     struct token *token = token_at(&service.tables, ref);
-    if ((token->flags & TOKEN_USED) == 0) {
+    if ((token->flags & TOKEN_USED) == 0 || token->family == TOKEN_UNREAD) {
         return;
     }
     if (token_collectable(&service.tables, token, now_s)) {
@@ -130,16 +130,24 @@ void upkeep_start(void)
     ring_count = 0;
     sweep_ref = 0;
     next_sweep_s = 0;
-    sweep_all(clock_bound_s());
+    if (service.unread_count == 0) {
+        sweep_all(clock_bound_s());
+    }
 }
 
 bool service_step(uint32_t budget_us)
 {
+    uint64_t end_ns = platform_monotonic_ns() + (uint64_t)budget_us * NS_PER_US;
+    while (unread_step()) {
+        next_sweep_s = 0; /* it may have brought what is past */
+        if (platform_monotonic_ns() >= end_ns) {
+            return true;
+        }
+    }
     if (!service_clock_known()) {
         return false;
     }
     int64_t now_s = service_now_s();
-    uint64_t end_ns = platform_monotonic_ns() + (uint64_t)budget_us * NS_PER_US;
     if (sweep_ref == 0 && now_s >= next_sweep_s) {
         sweep_ref = 1;
     }

@@ -75,32 +75,30 @@ bool compact_is_wanted(void)
 }
 
 /* A full record that was appended again is dead from then on; one that was not was dead before, and told so. */
-static enum status relocate_record(const struct frame_header *header, const struct frame_record *record)
+static enum status relocate_record(const struct record_walk *walk)
 {
     struct compaction *compaction = &store_state.compaction;
-    struct store_record out = {record->type, header->label, header->time_s, record->payload};
+    const struct store_record *record = &walk->record;
     uint64_t before = store_state.newest_record;
     compaction->is_relocating = true;
-    enum status status = store_state.owner.relocate(&out);
+    enum status status = store_state.owner.relocate(record);
     compaction->is_relocating = false;
     uint64_t appended = store_state.newest_record - before;
     store_state.stats.relocated_count += appended;
-    if (appended > 0 && (record->flags & RECORD_FLAG_FULL) != 0)
-        store_state.forgotten_bytes += RECORD_HEADER_BYTES + record->payload.size;
+    if (appended > 0 && (walk->flags & RECORD_FLAG_FULL) != 0)
+        store_state.forgotten_bytes += RECORD_HEADER_BYTES + record->payload.size + record->rest_bytes;
     return status;
 }
 
-static enum status relocate_records(const struct frame_header *header, struct bytes records)
+static enum status relocate_records(const struct frame_header *header, struct record_walk *walk)
 {
-    struct frame_record record;
-    size_t offset = 0;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {
-        status = frame_next_record(records, &offset, &record);
+        status = unseal_next(walk, header);
         if (status == STATUS_NOT_FOUND)
             return STATUS_OK;
         if (status == STATUS_OK)
-            status = relocate_record(header, &record);
+            status = relocate_record(walk);
     }
     return status; /* the whole frame comes again; what was relocated is not its newest any more */
 }
@@ -112,25 +110,27 @@ static enum status relocate_frame(void)
     uint64_t start = ring_offset(compaction->position);
     uint64_t limit = start + store_state.segments[compaction->position].end_bytes;
     uint64_t at = start + compaction->cursor_bytes;
-    struct frame_header header;
-    struct bytes records;
+    struct frame_header header = {0};
+    struct bytes records = {NULL, 0};
     const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, limit);
     enum status status = bytes == NULL ? STATUS_IO : frame_decode_header(bytes, &header);
+    size_t total = status == STATUS_OK ? unseal_extent(&header).total_bytes : 0;
     if (status == STATUS_OK) {
-        size_t total = frame_total_bytes(header.payload_bytes, store_state.geometry.program_bytes);
         bytes = total > limit - at ? NULL : device_view(at, total, limit);
-        status = bytes == NULL ? STATUS_IO : replay_unseal(bytes, &header, &records);
+        status = bytes == NULL ? STATUS_IO : unseal_records(bytes, &header, &store_state.opened, &records);
     }
+    struct record_walk walk = unseal_walk(&header, at, records);
+    if (status == STATUS_OK)
+        status = unseal_rests(bytes, &header, &store_state.opened, &walk.rests);
     if (status != STATUS_OK)
         return store_give_up(
             "block %u of the flash can no longer be read: save a copy of the flash and replace it",
             (unsigned)(at / store_state.geometry.block_bytes));
-    status = relocate_records(&header, records);
-    bytes_wipe(store_state.plain, header.payload_bytes);
+    status = relocate_records(&header, &walk);
+    bytes_wipe(store_state.opened.records, header.payload_bytes);
+    bytes_wipe(store_state.opened.rests, header.rest_bytes);
     if (status == STATUS_OK) {
-        uint32_t total =
-            (uint32_t)frame_total_bytes(header.payload_bytes, store_state.geometry.program_bytes);
-        compaction->cursor_bytes += total;
+        compaction->cursor_bytes += (uint32_t)total;
         note_work(total);
     }
     return status;
@@ -195,8 +195,9 @@ static int64_t flush_work_bytes(void)
 {
     uint32_t missing = trigger() - store_state.free_count;
     missing = missing < margin() ? missing : margin();
-    int64_t work_bytes =
-        (int64_t)store_state.open.payload_bytes * FLUSH_WORK_FACTOR * missing / margin() + FLUSH_WORK_MIN;
+    int64_t work_bytes = ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) *
+                             FLUSH_WORK_FACTOR * missing / margin() +
+                         FLUSH_WORK_MIN;
     return work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX;
 }
 

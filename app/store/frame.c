@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define FRAME_MAGIC 0x4d52464aU /* "JFRM" */
+#define FRAME_MAGIC          0x4d52464aU /* "JFRM" */
+#define FRAME_NONCE_COUNT_AT 8           /* a little-endian count: its lowest bit is set for the rests */
 
 /* Offsets in a frame header. */
 enum {
@@ -23,11 +24,12 @@ enum {
     AT_WEAR = 52,
     AT_RECORD_COUNT = 56,
     AT_PAYLOAD_BYTES = 60,
-    AT_FULL_BYTES = 64,
-    AT_LIVE_BYTES = 68,
-    AT_NONCE = 76,
-    AT_PREVIOUS_TAG = 88,
-    AT_CRC = 104
+    AT_REST_BYTES = 64,
+    AT_FULL_BYTES = 68,
+    AT_LIVE_BYTES = 72,
+    AT_NONCE = 80,
+    AT_PREVIOUS_TAG = 92,
+    AT_CRC = 108
 };
 _Static_assert(AT_CRC + FRAME_CRC_BYTES == FRAME_HEADER_BYTES, "the CRC ends the header");
 
@@ -49,21 +51,6 @@ void put_le64(uint8_t *out, uint64_t value)
 {
     for (int i = 0; i < 8; i++)
         out[i] = (uint8_t)(value >> (8 * i));
-}
-
-uint16_t get_le16(const uint8_t *in)
-{
-    return (uint16_t)(in[0] | in[1] << 8);
-}
-
-uint32_t get_le32(const uint8_t *in)
-{
-    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
-}
-
-uint64_t get_le64(const uint8_t *in)
-{
-    return get_le32(in) | (uint64_t)get_le32(in + 4) << 32;
 }
 
 /* ---- checks ---- */
@@ -128,6 +115,7 @@ void frame_encode_header(const struct frame_header *header, uint8_t out[FRAME_HE
     put_le32(out + AT_WEAR, header->wear);
     put_le32(out + AT_RECORD_COUNT, header->record_count);
     put_le32(out + AT_PAYLOAD_BYTES, header->payload_bytes);
+    put_le32(out + AT_REST_BYTES, header->rest_bytes);
     put_le32(out + AT_FULL_BYTES, header->full_bytes);
     put_le64(out + AT_LIVE_BYTES, header->live_bytes);
     memcpy(out + AT_NONCE, header->nonce, FRAME_NONCE_BYTES);
@@ -135,14 +123,20 @@ void frame_encode_header(const struct frame_header *header, uint8_t out[FRAME_HE
     put_le32(out + AT_CRC, frame_crc(0, bytes_of(out, AT_CRC)));
 }
 
+static bool sizes_are_sane(const struct frame_header *header)
+{
+    uint32_t room = STORE_FRAME_MAX_BYTES - FRAME_HEADER_BYTES - 2 * FRAME_TAG_BYTES - FRAME_CRC_BYTES;
+    return header->payload_bytes <= room && header->rest_bytes <= room - header->payload_bytes &&
+           header->full_bytes <= header->payload_bytes + header->rest_bytes;
+}
+
+/* The lowest bit of the nonce's count is for the rests. */
 static bool header_is_sane(const struct frame_header *header)
 {
     return header->sequence > 0 && header->durable_through < header->sequence && header->segment > 0 &&
            header->label > 0 && header->label <= header->segment && header->oldest_segment > 0 &&
-           header->oldest_segment <= header->segment && header->full_bytes <= header->payload_bytes &&
-           header->time_s >= 0 &&
-           header->payload_bytes <=
-               STORE_FRAME_MAX_BYTES - FRAME_HEADER_BYTES - FRAME_TAG_BYTES - FRAME_CRC_BYTES;
+           header->oldest_segment <= header->segment && header->time_s >= 0 && sizes_are_sane(header) &&
+           (header->nonce[FRAME_NONCE_COUNT_AT] & 1) == 0;
 }
 
 enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct frame_header *header)
@@ -161,6 +155,7 @@ enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct fra
     header->wear = get_le32(in + AT_WEAR);
     header->record_count = get_le32(in + AT_RECORD_COUNT);
     header->payload_bytes = get_le32(in + AT_PAYLOAD_BYTES);
+    header->rest_bytes = get_le32(in + AT_REST_BYTES);
     header->full_bytes = get_le32(in + AT_FULL_BYTES);
     header->live_bytes = get_le64(in + AT_LIVE_BYTES);
     memcpy(header->nonce, in + AT_NONCE, FRAME_NONCE_BYTES);
@@ -176,58 +171,43 @@ void frame_peek(const uint8_t in[FRAME_HEADER_BYTES], uint64_t *sequence, uint32
 
 /* ---- whole frames ---- */
 
-static size_t unpadded_bytes(size_t payload_bytes)
+struct frame_extent frame_extent_of(size_t payload_bytes, size_t rest_bytes, size_t program_bytes)
 {
-    return FRAME_HEADER_BYTES + payload_bytes + FRAME_TAG_BYTES + FRAME_CRC_BYTES;
+    struct frame_extent extent = {.tag_offset = FRAME_HEADER_BYTES + payload_bytes};
+    extent.rest_offset = extent.tag_offset + FRAME_TAG_BYTES;
+    extent.rest_tag_offset = extent.rest_offset + rest_bytes;
+    extent.crc_offset = extent.rest_tag_offset + (rest_bytes > 0 ? FRAME_TAG_BYTES : 0);
+    extent.total_bytes = (extent.crc_offset + FRAME_CRC_BYTES + program_bytes - 1) & ~(program_bytes - 1);
+    return extent;
 }
 
-size_t frame_total_bytes(size_t payload_bytes, size_t program_bytes)
+void frame_finish(uint8_t *frame, const struct frame_extent *extent)
 {
-    return (unpadded_bytes(payload_bytes) + program_bytes - 1) & ~(program_bytes - 1);
+    size_t end = extent->crc_offset + FRAME_CRC_BYTES;
+    put_le32(frame + extent->crc_offset, frame_crc(0, bytes_of(frame, extent->crc_offset)));
+    memset(frame + end, 0, extent->total_bytes - end);
 }
 
-void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes)
+bool frame_is_whole(const uint8_t *frame, const struct frame_extent *extent)
 {
-    size_t end = unpadded_bytes(payload_bytes);
-    put_le32(frame + end - FRAME_CRC_BYTES, frame_crc(0, bytes_of(frame, end - FRAME_CRC_BYTES)));
-    memset(frame + end, 0, frame_total_bytes(payload_bytes, program_bytes) - end);
+    return get_le32(frame + extent->crc_offset) == frame_crc(0, bytes_of(frame, extent->crc_offset));
 }
 
-bool frame_is_whole(const uint8_t *frame, size_t payload_bytes)
+void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_NONCE_BYTES])
 {
-    size_t end = unpadded_bytes(payload_bytes);
-    return get_le32(frame + end - FRAME_CRC_BYTES) == frame_crc(0, bytes_of(frame, end - FRAME_CRC_BYTES));
-}
-
-const uint8_t *frame_tag(const uint8_t *frame, size_t payload_bytes)
-{
-    return frame + FRAME_HEADER_BYTES + payload_bytes;
+    memcpy(out, nonce, FRAME_NONCE_BYTES);
+    out[FRAME_NONCE_COUNT_AT] |= 1;
 }
 
 /* ---- records ---- */
 
 size_t frame_put_record(uint8_t *out, const struct frame_record *record)
 {
+    bool has_rest = (record->flags & RECORD_FLAG_REST) != 0;
     out[0] = record->type;
-    out[1] = record->flags;
-    put_le16(out + 2, (uint16_t)record->payload.size);
+    out[1] = (uint8_t)(record->flags | (has_rest ? record->payload.size << RECORD_KNOWN_SHIFT : 0));
+    put_le16(out + 2, has_rest ? record->rest_bytes : (uint16_t)record->payload.size);
     if (record->payload.size > 0)
         memcpy(out + RECORD_HEADER_BYTES, record->payload.data, record->payload.size);
     return RECORD_HEADER_BYTES + record->payload.size;
-}
-
-enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record)
-{
-    if (*offset == records.size)
-        return STATUS_NOT_FOUND;
-    if (records.size - *offset < RECORD_HEADER_BYTES)
-        return STATUS_DAMAGED;
-    const uint8_t *at = records.data + *offset;
-    size_t payload_bytes = get_le16(at + 2);
-    if (records.size - *offset - RECORD_HEADER_BYTES < payload_bytes ||
-        payload_bytes > STORE_RECORD_MAX_BYTES || at[0] == 0)
-        return STATUS_DAMAGED;
-    *record = (struct frame_record){at[0], at[1], bytes_of(at + RECORD_HEADER_BYTES, payload_bytes)};
-    *offset += RECORD_HEADER_BYTES + payload_bytes;
-    return STATUS_OK;
 }

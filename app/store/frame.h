@@ -1,8 +1,9 @@
 /*
  * The bytes of a frame without its secrets: header, checks, places. FORMAT.md is the text of it.
  *
- * A frame is one group commit: a header in the clear, sealed records, tag, CRC, padding. Nothing here touches the flash or
- * a key, so that an offline reader can link this file alone.
+ * A frame is one group commit: a header in the clear; the records, sealed, and their tag; what of them may be read later
+ * (the rests), sealed for itself, and its tag; CRC, padding. Nothing here touches the flash or a key, so that an offline
+ * reader can link this file alone.
  * Ownership: nothing. Blocking: none. Failure: a decoder says STATUS_DAMAGED for anything that no writer makes.
  * Limits: STORE_FRAME_MAX_BYTES.
  */
@@ -12,14 +13,17 @@
 #include "base/bytes.h"
 #include "limits.h"
 
-#define FRAME_VERSION            1
-#define FRAME_HEADER_BYTES       108
+#define FRAME_VERSION            2
+#define FRAME_HEADER_BYTES       112
 #define FRAME_TAG_BYTES          16
 #define FRAME_NONCE_BYTES        12
 #define FRAME_CRC_BYTES          4
 #define FRAME_FLAG_MARK          1 /* an idle mark: no records */
 #define RECORD_HEADER_BYTES      4
 #define RECORD_FLAG_FULL         1 /* counts as live until it is forgotten */
+#define RECORD_FLAG_REST         2 /* a part of it is among the rests */
+#define RECORD_FLAGS_MASK        3
+#define RECORD_KNOWN_SHIFT       2 /* of a record with a rest: how many bytes are known without it */
 #define FRAME_RECORDS_SOFT_BYTES STORE_FRAME_SOFT_BYTES
 
 struct frame_header {
@@ -33,7 +37,8 @@ struct frame_header {
     uint32_t oldest_segment; /* the log begins there */
     uint32_t wear;           /* erases of this segment */
     uint32_t record_count;
-    uint32_t payload_bytes; /* sealed, without the tag */
+    uint32_t payload_bytes; /* of the records, sealed, without the tag */
+    uint32_t rest_bytes;    /* of the rests, the same; 0: there is no second tag either */
     uint32_t full_bytes;    /* of records that are full ones */
     uint8_t flags;
     uint8_t nonce[FRAME_NONCE_BYTES];
@@ -43,8 +48,38 @@ struct frame_header {
 struct frame_record {
     uint8_t type;
     uint8_t flags;
-    struct bytes payload;
+    struct bytes payload; /* with RECORD_FLAG_REST: what is known without the rest, at most STORE_KNOWN_MAX_BYTES */
+    uint16_t rest_bytes;  /* with RECORD_FLAG_REST */
 };
+
+/* Where the parts of a frame are. */
+struct frame_extent {
+    size_t tag_offset;      /* behind the records */
+    size_t rest_offset;     /* behind that */
+    size_t rest_tag_offset; /* only if there are rests */
+    size_t crc_offset;
+    size_t total_bytes; /* on the flash, padding included */
+};
+
+/* Little-endian numbers, as everywhere in the format. */
+void put_le16(uint8_t *out, uint16_t value);
+void put_le32(uint8_t *out, uint32_t value);
+void put_le64(uint8_t *out, uint64_t value);
+
+static inline uint16_t get_le16(const uint8_t *in)
+{
+    return (uint16_t)(in[0] | in[1] << 8);
+}
+
+static inline uint32_t get_le32(const uint8_t *in)
+{
+    return (uint32_t)in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
+}
+
+static inline uint64_t get_le64(const uint8_t *in)
+{
+    return get_le32(in) | (uint64_t)get_le32(in + 4) << 32;
+}
 
 /* CRC-32 (IEEE 802.3, reflected), by table: whole frames pass through it. Start with 0. */
 uint32_t frame_crc(uint32_t crc, struct bytes bytes);
@@ -57,33 +92,44 @@ enum status frame_decode_header(const uint8_t in[FRAME_HEADER_BYTES], struct fra
 /* Sequence and segment as the bytes say, right or wrong: to tell a rotten header's age. */
 void frame_peek(const uint8_t in[FRAME_HEADER_BYTES], uint64_t *sequence, uint32_t *segment);
 
-/* Bytes on the flash of a frame with that payload, padding included. */
-size_t frame_total_bytes(size_t payload_bytes, size_t program_bytes);
+/* The places of a frame with so many bytes of records and rests. */
+struct frame_extent frame_extent_of(size_t payload_bytes, size_t rest_bytes, size_t program_bytes);
 
-/* Add the CRC and the padding behind header, payload and tag. */
-void frame_finish(uint8_t *frame, size_t payload_bytes, size_t program_bytes);
+/* Add the CRC and the padding behind header, records, rests and tags. */
+void frame_finish(uint8_t *frame, const struct frame_extent *extent);
 
 /* Does the CRC fit? Nobody reads the padding behind it. */
-bool frame_is_whole(const uint8_t *frame, size_t payload_bytes);
+bool frame_is_whole(const uint8_t *frame, const struct frame_extent *extent);
 
-/* The tag of a frame: the next frame names it. */
-const uint8_t *frame_tag(const uint8_t *frame, size_t payload_bytes);
+/* The nonce of the rests. */
+void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_NONCE_BYTES]);
 
 /* Write a record's header and payload at `out`; returns its bytes. */
 size_t frame_put_record(uint8_t *out, const struct frame_record *record);
 
-/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. */
-enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record) MUST_USE;
+/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. Inline, as a boot comes here for each
+ * record. */
+static inline enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record)
+{
+    size_t left = records.size - *offset;
+    if (left < RECORD_HEADER_BYTES)
+        return left == 0 ? STATUS_NOT_FOUND : STATUS_DAMAGED;
+    const uint8_t *at = records.data + *offset;
+    uint16_t size = get_le16(at + 2);
+    bool has_rest = (at[1] & RECORD_FLAG_REST) != 0;
+    size_t payload_bytes = has_rest ? (size_t)(at[1] >> RECORD_KNOWN_SHIFT) : size;
+    if (left - RECORD_HEADER_BYTES < payload_bytes || size > STORE_RECORD_MAX_BYTES || at[0] == 0 ||
+        (has_rest ? size == 0 : at[1] > RECORD_FLAGS_MASK))
+        return STATUS_DAMAGED;
+    record->type = at[0];
+    record->flags = at[1] & RECORD_FLAGS_MASK;
+    record->payload = bytes_of(at + RECORD_HEADER_BYTES, payload_bytes);
+    record->rest_bytes = has_rest ? size : 0;
+    *offset += RECORD_HEADER_BYTES + payload_bytes;
+    return STATUS_OK;
+}
 
 /* Is every byte erased? */
 bool frame_is_blank(struct bytes bytes);
-
-/* Little-endian numbers, as everywhere in the format. */
-void put_le16(uint8_t *out, uint16_t value);
-void put_le32(uint8_t *out, uint32_t value);
-void put_le64(uint8_t *out, uint64_t value);
-uint16_t get_le16(const uint8_t *in);
-uint32_t get_le32(const uint8_t *in);
-uint64_t get_le64(const uint8_t *in);
 
 #endif

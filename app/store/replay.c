@@ -8,8 +8,8 @@
 
 #include "store/state.h"
 
-#define ROTTEN_MAX    8 /* unreadable first headers that are remembered */
-#define RECORDS_AHEAD 8 /* foreseen: a wait for memory takes about as long as these do */
+#define ROTTEN_MAX      8 /* unreadable first headers that are remembered */
+#define RECORDS_AT_ONCE 32 /* handed to the owner */
 
 /* What a boot learns before it replays. */
 static struct {
@@ -116,20 +116,20 @@ static enum status find_confirmation(uint64_t at, uint64_t end, uint64_t sequenc
                                      bool *confirmed)
 {
     *confirmed = false;
-    for (; at + frame_total_bytes(0, program_bytes()) <= end && !*confirmed; at += program_bytes()) {
+    for (; at + frame_extent_of(0, 0, program_bytes()).total_bytes <= end && !*confirmed; at += program_bytes()) {
         struct frame_header header;
         const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, end);
         if (bytes == NULL)
             return refuse_unreadable(at);
         if (frame_decode_header(bytes, &header) != STATUS_OK || header.segment != number)
             continue;
-        size_t total = frame_total_bytes(header.payload_bytes, program_bytes());
-        if (total > end - at)
+        struct frame_extent extent = unseal_extent(&header);
+        if (extent.total_bytes > end - at)
             continue;
-        bytes = device_view(at, total, end);
+        bytes = device_view(at, extent.total_bytes, end);
         if (bytes == NULL)
             return refuse_unreadable(at);
-        *confirmed = frame_is_whole(bytes, header.payload_bytes) && header.durable_through >= sequence;
+        *confirmed = frame_is_whole(bytes, &extent) && header.durable_through >= sequence;
     }
     return STATUS_OK;
 }
@@ -144,7 +144,7 @@ static enum status judge_tail(uint64_t at, uint64_t end, uint64_t sequence, uint
         if (bytes == NULL)
             return refuse_unreadable(at);
         if (frame_decode_header(bytes, &header) == STATUS_OK) {
-            extent = frame_total_bytes(header.payload_bytes, program_bytes());
+            extent = unseal_extent(&header).total_bytes;
             if (extent > end - at)
                 return refuse_damaged(scan.last.first_record + scan.last.record_count, at);
         }
@@ -164,25 +164,25 @@ static enum status judge_tail(uint64_t at, uint64_t end, uint64_t sequence, uint
 /* Read the frame at `at`, by its structure only. STATUS_NOT_FOUND: no valid frame of this segment there. */
 static enum status read_structure(uint64_t at, uint64_t end, uint32_t number, struct frame_header *header)
 {
-    if (end - at < frame_total_bytes(0, program_bytes()))
+    if (end - at < frame_extent_of(0, 0, program_bytes()).total_bytes)
         return STATUS_NOT_FOUND;
     const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, end);
     if (bytes == NULL)
         return refuse_unreadable(at);
     if (frame_decode_header(bytes, header) != STATUS_OK || header->segment != number)
         return STATUS_NOT_FOUND;
-    size_t total = frame_total_bytes(header->payload_bytes, program_bytes());
-    if (total > end - at)
+    struct frame_extent extent = unseal_extent(header);
+    if (extent.total_bytes > end - at)
         return STATUS_NOT_FOUND;
-    bytes = device_view(at, total, end);
+    bytes = device_view(at, extent.total_bytes, end);
     if (bytes == NULL)
         return refuse_unreadable(at);
-    if (!frame_is_whole(bytes, header->payload_bytes))
+    if (!frame_is_whole(bytes, &extent))
         return STATUS_NOT_FOUND;
     if (scan.has_last && (header->sequence != scan.last.sequence + 1 ||
                           memcmp(header->previous_tag, scan.last_tag, FRAME_TAG_BYTES) != 0))
         return refuse_damaged(header->first_record, at);
-    memcpy(scan.last_tag, frame_tag(bytes, header->payload_bytes), FRAME_TAG_BYTES);
+    memcpy(scan.last_tag, bytes + extent.tag_offset, FRAME_TAG_BYTES);
     return STATUS_OK;
 }
 
@@ -198,7 +198,7 @@ static enum status walk_newest(uint32_t position)
     while ((status = read_structure(at, end, store_state.segments[position].number, &header)) == STATUS_OK) {
         scan.last = header;
         scan.has_last = true;
-        at += frame_total_bytes(header.payload_bytes, program_bytes());
+        at += unseal_extent(&header).total_bytes;
     }
     if (status != STATUS_NOT_FOUND)
         return status;
@@ -268,40 +268,21 @@ static enum status check_unreadable(void)
 
 /* ---- pass 3: replay ---- */
 
-enum status replay_unseal(const uint8_t *frame, const struct frame_header *header, struct bytes *records)
+/* The records of a frame to the owner, some at a time: a call for each would cost more than what is done with it. */
+static enum status replay_records(const struct frame_header *header, struct record_walk *walk)
 {
-    *records = bytes_of(store_state.plain, header->payload_bytes);
-    return aead_open(&store_state.frame_key, header->nonce, bytes_of(frame, FRAME_HEADER_BYTES),
-                     bytes_of(frame + FRAME_HEADER_BYTES, header->payload_bytes + FRAME_TAG_BYTES),
-                     store_state.plain);
-}
-
-/* Let the owner see the next `count` records at *offset. A malformed one is found when its turn comes. */
-static void foresee_records(struct bytes records, size_t *offset, size_t count)
-{
-    struct frame_record record;
-    if (store_state.owner.foresee == NULL)
-        return;
-    for (size_t i = 0; i < count && frame_next_record(records, offset, &record) == STATUS_OK; i++)
-        store_state.owner.foresee(record.type, record.payload);
-}
-
-static enum status replay_records(const struct frame_header *header, struct bytes records)
-{
-    struct frame_record record;
-    size_t ahead = 0;
-    size_t offset = 0;
-    uint32_t count = 0;
-    enum status status;
-    foresee_records(records, &ahead, RECORDS_AHEAD);
-    while ((status = frame_next_record(records, &offset, &record)) == STATUS_OK) {
-        struct store_record out = {record.type, header->label, header->time_s, record.payload};
-        foresee_records(records, &ahead, 1);
-        count++;
-        if (store_state.owner.replay(&out) != STATUS_OK)
+    struct store_record records[RECORDS_AT_ONCE];
+    enum status status = STATUS_OK;
+    uint32_t seen = 0;
+    while (status == STATUS_OK) {
+        size_t count = 0;
+        while (count < RECORDS_AT_ONCE && (status = unseal_next(walk, header)) == STATUS_OK)
+            records[count++] = walk->record;
+        seen += (uint32_t)count;
+        if (count > 0 && store_state.owner.replay(records, count) != STATUS_OK)
             return STATUS_DAMAGED;
     }
-    return status == STATUS_NOT_FOUND && count == header->record_count ? STATUS_OK : STATUS_DAMAGED;
+    return status == STATUS_NOT_FOUND && seen == header->record_count ? STATUS_OK : STATUS_DAMAGED;
 }
 
 /* Does the frame go on where the chain is? The first one of all follows the device id; the first one that is left
@@ -317,12 +298,26 @@ static bool continues_chain(const struct frame_header *header)
            memcmp(header->previous_tag, chain->tag, FRAME_TAG_BYTES) == 0;
 }
 
+/* Open what the owner wants of the frame. */
+static enum status unseal_for_replay(const uint8_t *bytes, uint64_t at, const struct frame_header *header,
+                                     struct record_walk *walk)
+{
+    struct bytes records;
+    bool wants_rests = store_state.owner.wants_rests != NULL && store_state.owner.wants_rests();
+    enum status status = unseal_records(bytes, header, &store_state.opened, &records);
+    *walk = unseal_walk(header, at, records);
+    if (status == STATUS_OK && wants_rests)
+        status = unseal_rests(bytes, header, &store_state.opened, &walk->rests);
+    return status;
+}
+
 /* Replay the frame at offset `at` and let the chain follow; *total is its size. */
 static enum status replay_frame(uint64_t at, uint64_t end, struct segment *segment, size_t *total)
 {
     struct frame_header header;
-    struct bytes records;
+    struct record_walk walk;
     struct chain *chain = &store_state.chain;
+    uint8_t tag[FRAME_TAG_BYTES];
     if (end - at < FRAME_HEADER_BYTES)
         return refuse_damaged(chain->record_count, at);
     const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, end);
@@ -331,19 +326,24 @@ static enum status replay_frame(uint64_t at, uint64_t end, struct segment *segme
     if (frame_decode_header(bytes, &header) != STATUS_OK || header.segment != segment->number ||
         !continues_chain(&header))
         return refuse_damaged(chain->record_count, at);
-    *total = frame_total_bytes(header.payload_bytes, program_bytes());
+    struct frame_extent extent = unseal_extent(&header);
+    *total = extent.total_bytes;
     if (*total > end - at)
         return refuse_damaged(header.first_record, at);
     bytes = device_view(at, *total, end);
     if (bytes == NULL)
         return refuse_unreadable(at);
-    if (replay_unseal(bytes, &header, &records) != STATUS_OK || replay_records(&header, records) != STATUS_OK)
-        return refuse_damaged(header.first_record, at);
+    enum status status = unseal_for_replay(bytes, at, &header, &walk);
+    memcpy(tag, bytes + extent.tag_offset, FRAME_TAG_BYTES); /* the owner may read elsewhere: the view goes */
+    if (status == STATUS_OK)
+        status = replay_records(&header, &walk);
+    if (status != STATUS_OK) /* the owner may have come upon another damaged frame */
+        return store_state.sentence[0] != 0 ? STATUS_DAMAGED : refuse_damaged(header.first_record, at);
     chain->sequence = header.sequence;
     chain->record_count = header.first_record + header.record_count;
     chain->is_marked = (header.flags & FRAME_FLAG_MARK) != 0;
     chain->time_s = header.time_s > chain->time_s ? header.time_s : chain->time_s;
-    memcpy(chain->tag, frame_tag(bytes, header.payload_bytes), FRAME_TAG_BYTES);
+    memcpy(chain->tag, tag, FRAME_TAG_BYTES);
     segment->full_bytes += header.full_bytes;
     return STATUS_OK;
 }
@@ -397,7 +397,7 @@ enum status replay_durable(void)
             status = STATUS_DAMAGED;
         position = ring_next_used(position);
     }
-    bytes_wipe(store_state.plain, sizeof(store_state.plain));
+    unseal_wipe(&store_state.opened);
     return status;
 }
 
@@ -466,7 +466,7 @@ enum status replay_log(void)
         memcpy(store_state.chain.tag, store_state.device_id, FRAME_TAG_BYTES);
     if (status == STATUS_DAMAGED && scan.last_unreadable != NO_POSITION)
         status = refuse_unreadable(ring_offset(scan.last_unreadable));
-    bytes_wipe(store_state.plain, sizeof(store_state.plain));
+    unseal_wipe(&store_state.opened);
     store_state.chain.durable_sequence = store_state.chain.sequence;
     store_state.newest_record = store_state.chain.record_count;
     store_state.durable_record = store_state.chain.record_count;

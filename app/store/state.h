@@ -4,7 +4,8 @@
  *   frame.c   the bytes of a frame            header.c  header blocks: format, keys, repair
  *   device.c  flash calls, retried            ring.c    which segment lies where; free ones, bad ones
  *   replay.c  from flash to owner at boot     writer.c  append, seal, program, sync
- *   compact.c relocation, and the idle mark   store.c   open, and the small calls
+ *   unseal.c  a frame's records and rests     compact.c relocation, and the idle mark
+ *   store.c   open, and the small calls
  *
  * A *position* is a place on the flash, 0 .. segment_count-1; a *segment number* counts the uses of positions, from 1.
  * Positions are used in turn, so that numbers rise along the ring and wear stays even.
@@ -36,10 +37,12 @@ struct segment {
     bool bad;            /* not to be used again; what it holds still counts */
 };
 
-/* The frame being filled. Records lie at their final place, in the clear. */
+/* The frame being filled, in the clear. */
 struct open_frame {
     uint8_t bytes[STORE_FRAME_MAX_BYTES];
+    uint8_t rests[STORE_FRAME_MAX_BYTES];
     uint32_t payload_bytes;
+    uint32_t rest_bytes;
     uint32_t record_count;
     uint32_t full_bytes;
     uint32_t relocated_bytes;
@@ -54,6 +57,12 @@ struct chain {
     uint8_t tag[FRAME_TAG_BYTES];
     int64_t time_s;
     bool is_marked; /* the last frame is an idle mark */
+};
+
+/* A frame's records and rests, in the clear. */
+struct opened_frame {
+    uint8_t records[STORE_FRAME_MAX_BYTES];
+    uint8_t rests[STORE_FRAME_MAX_BYTES];
 };
 
 /* Bytes of the flash in RAM, for reading frame after frame. */
@@ -110,7 +119,8 @@ struct store_state {
     int64_t now_s;
     struct window window;
     uint8_t sealed[STORE_FRAME_MAX_BYTES];
-    uint8_t plain[STORE_FRAME_MAX_BYTES];
+    struct opened_frame opened;  /* by replay and compaction */
+    struct opened_frame fetched; /* by store_read_rests, which may be called while they are at work */
     struct store_stats stats;
     char sentence[STORE_SENTENCE_MAX_BYTES];
 };
@@ -171,9 +181,61 @@ bool ring_prepare_step(void);
 enum status replay_log(void) MUST_USE;
 /* The durable frames again, up to chain.durable_sequence; the chain follows anew. */
 enum status replay_durable(void) MUST_USE;
-/* Decrypt a frame into store_state.plain; *records views it. `frame` holds the whole frame. */
-enum status replay_unseal(const uint8_t *frame, const struct frame_header *header,
-                          struct bytes *records) MUST_USE;
+/* ---- unseal.c ---- */
+
+/* Decrypt the records of a frame, or its rests, into `opened`; `frame` holds the whole frame. The rests open only under
+ * the tag of their records. */
+enum status unseal_records(const uint8_t *frame, const struct frame_header *header,
+                           struct opened_frame *opened, struct bytes *records) MUST_USE;
+enum status unseal_rests(const uint8_t *frame, const struct frame_header *header, struct opened_frame *opened,
+                         struct bytes *rests) MUST_USE;
+void unseal_wipe(struct opened_frame *opened);
+
+/* Walking the records of an opened frame with what the owner is told of each. */
+struct record_walk {
+    struct bytes records;
+    struct bytes rests; /* data NULL: they were not opened */
+    size_t offset;
+    size_t rest_offset;
+    struct store_record record; /* the one that unseal_next() came to */
+    uint8_t flags;              /* of it */
+};
+static inline struct record_walk unseal_walk(const struct frame_header *header, uint64_t at,
+                                             struct bytes records)
+{
+    return (struct record_walk){.records = records,
+                                .record = {.segment = header->label,
+                                           .written_s = header->time_s,
+                                           .place = (uint32_t)(at / store_state.geometry.program_bytes),
+                                           .index = UINT32_MAX}};
+}
+
+/* STATUS_NOT_FOUND at the end, where all rests must be used up. Inline, as a boot comes here for each record. */
+static inline enum status unseal_next(struct record_walk *walk, const struct frame_header *header)
+{
+    struct frame_record record;
+    struct store_record *out = &walk->record;
+    enum status status = frame_next_record(walk->records, &walk->offset, &record);
+    if (status == STATUS_NOT_FOUND && walk->rest_offset != header->rest_bytes)
+        return STATUS_DAMAGED;
+    if (status != STATUS_OK)
+        return status;
+    if (record.rest_bytes > header->rest_bytes - walk->rest_offset)
+        return STATUS_DAMAGED;
+    out->type = record.type;
+    out->payload = record.payload;
+    out->rest_bytes = record.rest_bytes;
+    out->rest = walk->rests.data == NULL || record.rest_bytes == 0
+                    ? (struct bytes){NULL, 0}
+                    : bytes_slice(walk->rests, walk->rest_offset, record.rest_bytes);
+    out->index++;
+    walk->flags = record.flags;
+    walk->rest_offset += record.rest_bytes;
+    return STATUS_OK;
+}
+
+/* The extent of a frame on this device. */
+struct frame_extent unseal_extent(const struct frame_header *header);
 
 /* ---- writer.c ---- */
 

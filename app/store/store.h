@@ -31,16 +31,22 @@ struct store_record {
     uint32_t segment;  /* sequence number of the segment that holds it */
     int64_t written_s; /* wall clock when its frame was sealed */
     struct bytes payload;
+    /* A record may have a *rest*, which a boot leaves on the flash, so that it opens a fraction of the log only. */
+    struct bytes rest;   /* data NULL: not read yet, if rest_bytes is not 0 */
+    uint32_t rest_bytes; /* 0: it has none */
+    uint32_t place;      /* of its frame, for store_read_rests() */
+    uint32_t index;      /* of the record in it */
+    bool is_fetched;     /* by store_read_rests() */
 };
 
 struct store_owner {
-    /* Replay, oldest first. A status other than OK ends store_open with STATUS_DAMAGED. */
-    enum status (*replay)(const struct store_record *record);
+    /* Replay, oldest first, of the payloads without their rests, some at a time; and in store_read_rests(), which it may call
+     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED. */
+    enum status (*replay)(const struct store_record *records, size_t count);
     /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
     enum status (*relocate)(const struct store_record *record);
-    /* May be NULL. Replay: this payload comes a few records from now; what it needs may be fetched into the caches.
-     * Nothing may change, and nothing may be believed of it. */
-    void (*foresee)(uint8_t type, struct bytes payload);
+    /* May be NULL. Replay: shall the next frame's records come with their rests at once? */
+    bool (*wants_rests)(void);
 };
 
 /* What a record may use: issuing stops at the reserve, revoking, consuming and relocation do not. */
@@ -68,10 +74,16 @@ const char *store_sentence(void);
 /* A key for one purpose, derived from the device key. Valid after open. */
 void store_derive_key(const char *label, uint8_t out[32]);
 
-/* Put a record into the open frame. `segment` (may be NULL) gets the segment that will hold it. Nothing is durable
- * before the next store_flush. */
-enum status store_append(enum store_class class, uint8_t type, struct bytes payload,
+/* Put a record into the open frame; the last `rest_bytes` of the payload are its rest (then at most
+ * STORE_KNOWN_MAX_BYTES are before it). `segment` (may be NULL) gets the segment that will hold it. Nothing is durable before
+ * the next store_flush. */
+enum status store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
                          uint32_t *segment) MUST_USE;
+
+/* Hand the records of a frame that have rests to owner->replay, rests included. `place` is of such a record, which compaction
+ * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why; who cannot do without must
+ * stop. */
+enum status store_read_rests(uint32_t place) MUST_USE;
 
 /* Would an append of a record of `payload_bytes` be taken? For checks before work. */
 bool store_has_room(enum store_class class, size_t payload_bytes);

@@ -39,16 +39,23 @@ uint64_t writer_live_bytes(void)
                : 0;
 }
 
-static size_t total_bytes(size_t payload_bytes)
+/* A frame of so many bytes, wherever they go: with two tags. */
+static size_t total_bytes(size_t record_bytes)
 {
-    return frame_total_bytes(payload_bytes, store_state.geometry.program_bytes);
+    return frame_extent_of(record_bytes - 1, 1, store_state.geometry.program_bytes).total_bytes;
+}
+
+static struct frame_extent open_extent(void)
+{
+    return frame_extent_of(store_state.open.payload_bytes, store_state.open.rest_bytes,
+                           store_state.geometry.program_bytes);
 }
 
 static bool fits_open_frame(size_t record_bytes)
 {
-    size_t payload_bytes = store_state.open.payload_bytes + record_bytes;
-    return store_state.open.record_count > 0 && payload_bytes <= FRAME_RECORDS_SOFT_BYTES &&
-           total_bytes(payload_bytes) <= store_state.segment_bytes - store_state.head_bytes;
+    size_t filled_bytes = store_state.open.payload_bytes + store_state.open.rest_bytes + record_bytes;
+    return store_state.open.record_count > 0 && filled_bytes <= FRAME_RECORDS_SOFT_BYTES &&
+           total_bytes(filled_bytes) <= store_state.segment_bytes - store_state.head_bytes;
 }
 
 /* Would a new frame for this record need a new segment, once the open frame is closed? */
@@ -58,7 +65,7 @@ static bool needs_segment(size_t record_bytes)
         return true;
     size_t used = store_state.head_bytes;
     if (store_state.open.record_count > 0)
-        used += total_bytes(store_state.open.payload_bytes);
+        used += open_extent().total_bytes;
     return total_bytes(record_bytes) > store_state.segment_bytes - used;
 }
 
@@ -77,13 +84,25 @@ bool writer_has_room(enum store_class class, size_t payload_bytes)
 static void next_nonce(uint8_t nonce[FRAME_NONCE_BYTES])
 {
     uint64_t generation = crypto_generation();
-    if (store_state.nonce_count == UINT32_MAX || generation != store_state.nonce_generation) {
+    if (store_state.nonce_count > UINT32_MAX - 2 || generation != store_state.nonce_generation) {
         crypto_random(store_state.nonce_salt, sizeof(store_state.nonce_salt));
         store_state.nonce_count = 0;
         store_state.nonce_generation = generation;
     }
     memcpy(nonce, store_state.nonce_salt, sizeof(store_state.nonce_salt));
-    put_le32(nonce + sizeof(store_state.nonce_salt), store_state.nonce_count++);
+    put_le32(nonce + sizeof(store_state.nonce_salt), store_state.nonce_count);
+    store_state.nonce_count += 2; /* the odd one is the rests' */
+}
+
+static void seal_rests(const struct frame_header *header, uint8_t *sealed)
+{
+    uint8_t nonce[FRAME_NONCE_BYTES];
+    struct frame_extent extent = open_extent();
+    if (header->rest_bytes == 0)
+        return;
+    frame_rest_nonce(header->nonce, nonce);
+    aead_seal(&store_state.frame_key, nonce, bytes_of(sealed + extent.tag_offset, FRAME_TAG_BYTES),
+              bytes_of(store_state.open.rests, header->rest_bytes), sealed + extent.rest_offset);
 }
 
 /* Seal the open frame for the head into store_state.sealed; it stays as it is, for another try elsewhere. */
@@ -104,6 +123,7 @@ static void seal_frame(void)
         .wear = segment->wear,
         .record_count = open->record_count,
         .payload_bytes = open->payload_bytes,
+        .rest_bytes = open->rest_bytes,
         .full_bytes = open->full_bytes,
         .flags = empty ? FRAME_FLAG_MARK : 0,
     };
@@ -113,7 +133,9 @@ static void seal_frame(void)
     frame_encode_header(&header, sealed);
     aead_seal(&store_state.frame_key, header.nonce, bytes_of(sealed, FRAME_HEADER_BYTES),
               bytes_of(open->bytes, open->payload_bytes), sealed + FRAME_HEADER_BYTES);
-    frame_finish(sealed, open->payload_bytes, store_state.geometry.program_bytes);
+    seal_rests(&header, sealed);
+    struct frame_extent extent = open_extent();
+    frame_finish(sealed, &extent);
     store_state.chain.time_s = header.time_s;
 }
 
@@ -145,10 +167,11 @@ static void note_programmed(size_t size)
     store_state.chain.sequence++;
     store_state.chain.record_count += open->record_count;
     store_state.chain.is_marked = open->record_count == 0;
-    memcpy(store_state.chain.tag, frame_tag(store_state.sealed, open->payload_bytes), FRAME_TAG_BYTES);
+    memcpy(store_state.chain.tag, store_state.sealed + open_extent().tag_offset, FRAME_TAG_BYTES);
     store_state.sealed_tail = store_state.compaction.position;
     open->record_count = 0;
     open->payload_bytes = 0;
+    open->rest_bytes = 0;
     open->full_bytes = 0;
     open->relocated_bytes = 0;
 }
@@ -164,7 +187,7 @@ static enum status open_segment(void)
 /* Seal and program the open frame; in another segment where this one fails. */
 static enum status close_frame(void)
 {
-    size_t size = total_bytes(store_state.open.payload_bytes);
+    size_t size = open_extent().total_bytes;
     for (int i = 0; i < RETARGET_TRIES; i++) {
         if (store_state.head == NO_POSITION || size > store_state.segment_bytes - store_state.head_bytes) {
             enum status status = open_segment();
@@ -214,8 +237,28 @@ static enum status make_place(size_t record_bytes)
     return status;
 }
 
-enum status store_append(enum store_class class, uint8_t type, struct bytes payload, uint32_t *segment)
+/* Both parts of a record, at their places in the open frame. */
+static void put_record(uint8_t type, bool full, struct bytes payload, size_t rest_bytes)
 {
+    struct open_frame *open = &store_state.open;
+    struct frame_record record = {
+        .type = type,
+        .flags = (uint8_t)((full ? RECORD_FLAG_FULL : 0) | (rest_bytes > 0 ? RECORD_FLAG_REST : 0)),
+        .payload = bytes_slice(payload, 0, payload.size - rest_bytes),
+        .rest_bytes = (uint16_t)rest_bytes,
+    };
+    open->payload_bytes += (uint32_t)frame_put_record(open->bytes + open->payload_bytes, &record);
+    if (rest_bytes > 0)
+        memcpy(open->rests + open->rest_bytes, payload.data + record.payload.size, rest_bytes);
+    open->rest_bytes += (uint32_t)rest_bytes;
+    open->record_count++;
+}
+
+enum status store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
+                         uint32_t *segment)
+{
+    assert(rest_bytes == 0 ||
+           (rest_bytes <= payload.size && payload.size - rest_bytes <= STORE_KNOWN_MAX_BYTES));
     assert(type != 0 && store_state.phase != PHASE_CLOSED && store_state.phase != PHASE_REPLAY);
     if (payload.size > STORE_RECORD_MAX_BYTES)
         return STATUS_TOO_LARGE;
@@ -228,10 +271,8 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
     if (status != STATUS_OK)
         return status;
     bool full = class == STORE_ISSUE || store_state.compaction.is_relocating;
-    struct frame_record record = {type, full ? RECORD_FLAG_FULL : 0, payload};
     struct open_frame *open = &store_state.open;
-    open->payload_bytes += (uint32_t)frame_put_record(open->bytes + open->payload_bytes, &record);
-    open->record_count++;
+    put_record(type, full, payload, rest_bytes);
     if (full) {
         open->full_bytes += (uint32_t)record_bytes;
         store_state.full_bytes += record_bytes;

@@ -13,7 +13,7 @@
 
 static size_t granules_of(size_t text_bytes)
 {
-    return (text_bytes + POOL_HEADER_BYTES + POOL_GRANULE_BYTES - 1) / POOL_GRANULE_BYTES;
+    return pool_chunk_bytes(text_bytes) / POOL_GRANULE_BYTES;
 }
 
 static uint8_t *chunk_at(const struct pool *pool, uint32_t handle)
@@ -35,16 +35,11 @@ void pool_init(struct pool *pool, void *memory, size_t size_bytes)
     };
 }
 
-size_t pool_gap_bytes(const struct pool *pool)
-{
-    return pool->back_bytes - pool->front_bytes;
-}
-
 /* What of the gap this class may use. */
 static size_t usable_bytes(const struct pool *pool, enum pool_class class)
 {
     size_t gap_bytes = pool_gap_bytes(pool);
-    size_t kept_bytes = class == POOL_ESSENTIAL ? 0 : pool->reserve_bytes;
+    size_t kept_bytes = class == POOL_ESSENTIAL ? 0 : pool->reserve_bytes + pool->promised_bytes;
     return gap_bytes > kept_bytes ? gap_bytes - kept_bytes : 0;
 }
 

@@ -32,9 +32,22 @@ struct pool {
     size_t front_bytes; /* end of the slots */
     size_t back_bytes;  /* begin of the texts, a multiple of the granule */
     size_t reserve_bytes;
+    size_t promised_bytes; /* to texts that will come: issuing leaves them alone too */
     size_t text_bytes; /* of chunks in use */
     uint32_t free_heads[POOL_CLASS_COUNT];
 };
+
+/* Bytes between front and back. */
+static inline size_t pool_gap_bytes(const struct pool *pool)
+{
+    return pool->back_bytes - pool->front_bytes;
+}
+
+/* What a text takes. */
+static inline size_t pool_chunk_bytes(size_t text_bytes)
+{
+    return (text_bytes + POOL_HEADER_BYTES + POOL_GRANULE_BYTES - 1) / POOL_GRANULE_BYTES * POOL_GRANULE_BYTES;
+}
 
 /* `memory` is 8-byte aligned, size_bytes >= TABLE_MEMORY_MIN_BYTES; its content is overwritten. */
 void pool_init(struct pool *pool, void *memory, size_t size_bytes);
@@ -48,6 +61,23 @@ bool pool_has_room(const struct pool *pool, enum pool_class class, size_t slot_b
 /* Keep a copy of `text`; *handle is 0 for an empty one. False when there is no room (*handle is then 0). */
 bool pool_put_text(struct pool *pool, enum pool_class class, struct bytes text, uint32_t *handle) MUST_USE;
 
+/* Keep room for a text of at most so many bytes that will come, and give up keeping it. pool_can_promise: is there as much
+ * room, and some for slots, beside what is promised already? (Free chunks are not counted.) */
+static inline bool pool_can_promise(const struct pool *pool, size_t slot_bytes, size_t text_bytes)
+{
+    return pool->promised_bytes + slot_bytes + pool_chunk_bytes(text_bytes) <= pool_gap_bytes(pool);
+}
+
+static inline void pool_promise(struct pool *pool, size_t text_bytes)
+{
+    pool->promised_bytes += pool_chunk_bytes(text_bytes);
+}
+
+static inline void pool_unpromise(struct pool *pool, size_t text_bytes)
+{
+    pool->promised_bytes -= pool_chunk_bytes(text_bytes);
+}
+
 /* The text of a handle; {NULL, 0} for handle 0. */
 struct bytes pool_text(const struct pool *pool, uint32_t handle);
 
@@ -55,8 +85,5 @@ struct bytes pool_text(const struct pool *pool, uint32_t handle);
 uint8_t *pool_text_data(const struct pool *pool, uint32_t handle);
 
 void pool_free_text(struct pool *pool, uint32_t handle);
-
-/* Bytes between front and back. */
-size_t pool_gap_bytes(const struct pool *pool);
 
 #endif

@@ -4,6 +4,7 @@
 #include "token/table.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "token/fields.h"
@@ -108,12 +109,6 @@ static uint32_t *key_bucket(const struct tables *tables, const uint8_t key[16])
     return &tables->key_buckets[hash_id(key) & tables->token_mask];
 }
 
-void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16])
-{
-    __builtin_prefetch(id_bucket(tables, id), 1);
-    __builtin_prefetch(key_bucket(tables, key), 1);
-}
-
 static void leave_id_chain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
@@ -134,7 +129,7 @@ static void leave_key_chain(struct tables *tables, uint32_t ref)
     *link = token->key_next;
 }
 
-void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
+void tokens_chain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
     uint32_t *by_id = id_bucket(tables, &token->id);
@@ -143,22 +138,14 @@ void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
     uint32_t *by_key = key_bucket(tables, token->key);
     token->key_next = *by_key;
     *by_key = ref;
-    enter_list(tables, ref);
     tables->token_count++;
-    enum token_state state = token_state_at(token, now_s);
-    set_counted(token, state);
-    tables->counts[token->family][state]++;
 }
 
-void tokens_drop(struct tables *tables, uint32_t ref)
+void tokens_unchain(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    assert((token->flags & TOKEN_USED) != 0);
-    tables->counts[token->family][counted(token)]--;
     leave_id_chain(tables, ref);
     leave_key_chain(tables, ref);
-    leave_list(tables, token);
-    memos_forget(tables, MEMO_TOKEN, ref, token->text);
     pool_free_text(&tables->pool, token->text);
     bytes_wipe(token, sizeof *token);
     token->id_next = tables->free_token;
@@ -166,22 +153,189 @@ void tokens_drop(struct tables *tables, uint32_t ref)
     tables->token_count--;
 }
 
-uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
+void tokens_enter(struct tables *tables, uint32_t ref, int64_t now_s)
 {
-    uint32_t ref = *id_bucket(tables, id);
-    while (ref != 0 && !uuid_equal(&token_at(tables, ref)->id, id)) {
-        ref = token_at(tables, ref)->id_next;
+    struct token *token = token_at(tables, ref);
+    enter_list(tables, ref);
+    enum token_state state = token_state_at(token, now_s);
+    set_counted(token, state);
+    tables->counts[token->family][state]++;
+}
+
+void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
+{
+    tokens_chain(tables, ref);
+    tokens_enter(tables, ref, now_s);
+}
+
+void tokens_drop(struct tables *tables, uint32_t ref)
+{
+    struct token *token = token_at(tables, ref);
+    assert((token->flags & TOKEN_USED) != 0 && token->family != TOKEN_UNREAD);
+    tables->counts[token->family][counted(token)]--;
+    leave_list(tables, token);
+    memos_forget(tables, MEMO_TOKEN, ref, token->text);
+    tokens_unchain(tables, ref);
+}
+
+/* Is it unread, and may it be the one that is looked for? */
+static bool is_to_be_read(const struct token *token, const uint8_t *held, const uint8_t *wanted)
+{
+    return token->family == TOKEN_UNREAD &&
+           memcmp(held + TOKEN_TAIL_AT, wanted + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES) == 0;
+}
+
+/* Who has this tail, in a chain; 0: nobody. */
+static inline uint32_t find_in_chain(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+{
+    while (ref != 0 && memcmp(tables->tokens[ref].id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
+        ref = tables->tokens[ref].id_next;
     }
     return ref;
 }
 
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    return find_in_chain(tables, tables->id_buckets[hash_tail(tail) & tables->token_mask], tail);
+}
+
+/* ---- unread tokens, many at a time ---- */
+
+static void fill_unread(struct token *token, const struct unread_token *unread)
+{
+    *token = (struct token){.created_s = unread->place,
+                            .updated_s = unread->index,
+                            .expires_s = unread->rest_bytes,
+                            .segment = unread->segment,
+                            .family = TOKEN_UNREAD,
+                            .flags = TOKEN_USED};
+    memcpy(token->id.bytes + TOKEN_TAIL_AT, unread->tails, TOKEN_TAIL_BYTES);
+    memcpy(token->key + TOKEN_TAIL_AT, unread->tails + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
+}
+
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs)
+{
+    size_t taken = 0;
+    for (; taken < count && tables->token_end != UINT32_MAX; taken++) {
+        const struct unread_token *unread = &list[taken];
+        uint32_t ref = tables->free_token;
+        size_t slot_bytes = ref != 0 ? 0 : sizeof(struct token);
+        if (!pool_can_promise(&tables->pool, slot_bytes, unread->text_bytes)) {
+            break;
+        }
+        if (ref != 0) {
+            tables->free_token = tables->tokens[ref].id_next;
+        } else {
+            tables->pool.front_bytes += slot_bytes;
+            ref = tables->token_end++;
+        }
+        pool_promise(&tables->pool, unread->text_bytes);
+        fill_unread(&tables->tokens[ref], unread);
+        refs[taken] = ref;
+    }
+    return taken;
+}
+
+/* Buckets are visited part by part of their table: at random each of them would be a miss of the TLB. */
+#define PARTS 256
+
+static uint32_t part_shift(const struct tables *tables)
+{
+    uint32_t shift = 0;
+    while (tables->token_mask >> shift >= PARTS) {
+        shift++;
+    }
+    return shift;
+}
+
+/* The order of tokens by the parts of their buckets, whose numbers are given; in a part as they came. */
+static void sort_by_part(const uint32_t *buckets, size_t count, uint32_t shift, uint16_t *order)
+{
+    uint32_t begins[PARTS + 1] = {0};
+    for (size_t i = 0; i < count; i++) {
+        begins[(buckets[i] >> shift) + 1]++;
+    }
+    for (size_t part = 0; part < PARTS; part++) {
+        begins[part + 1] += begins[part];
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[begins[buckets[i] >> shift]++] = (uint16_t)i;
+    }
+}
+
+static size_t chain_ids(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
+                        const uint16_t *order, size_t count, uint32_t *stale)
+{
+    size_t stale_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t ref = refs[order[i]];
+        uint32_t *bucket = &tables->id_buckets[buckets[order[i]]];
+        struct token *token = &tables->tokens[ref];
+        uint32_t older = find_in_chain(tables, *bucket, token->id.bytes + TOKEN_TAIL_AT);
+        if (older != 0) {
+            stale[stale_count++] = older;
+        }
+        token->id_next = *bucket;
+        *bucket = ref;
+    }
+    return stale_count;
+}
+
+static void chain_keys(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
+                       const uint16_t *order, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t *bucket = &tables->key_buckets[buckets[order[i]]];
+        tables->tokens[refs[order[i]]].key_next = *bucket;
+        *bucket = refs[order[i]];
+    }
+}
+
+size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
+{
+    static uint32_t id_numbers[TOKENS_CHAINED_AT_ONCE];
+    static uint32_t key_numbers[TOKENS_CHAINED_AT_ONCE];
+    static uint16_t order[TOKENS_CHAINED_AT_ONCE];
+    uint32_t shift = part_shift(tables);
+    for (size_t i = 0; i < count; i++) {
+        const struct token *token = &tables->tokens[refs[i]];
+        id_numbers[i] = hash_id(token->id.bytes) & tables->token_mask;
+        key_numbers[i] = hash_id(token->key) & tables->token_mask;
+    }
+    sort_by_part(id_numbers, count, shift, order);
+    size_t stale_count = chain_ids(tables, refs, id_numbers, order, count, stale);
+    sort_by_part(key_numbers, count, shift, order);
+    chain_keys(tables, refs, key_numbers, order, count);
+    tables->token_count += (uint32_t)count;
+    return stale_count;
+}
+
+uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
+{
+    uint32_t ref = tokens_find_tail(tables, id->bytes + TOKEN_TAIL_AT);
+    if (ref == 0) {
+        return 0;
+    }
+    if (is_to_be_read(token_at(tables, ref), token_at(tables, ref)->id.bytes, id->bytes)) {
+        tables->fetch(ref);
+    }
+    return uuid_equal(&token_at(tables, ref)->id, id) ? ref : 0;
+}
+
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16])
 {
-    for (uint32_t ref = *key_bucket(tables, key); ref != 0; ref = token_at(tables, ref)->key_next) {
+    uint32_t ref = *key_bucket(tables, key);
+    while (ref != 0) {
         const struct token *token = token_at(tables, ref);
+        if (is_to_be_read(token, token->key, key)) {
+            tables->fetch(ref);
+            ref = *key_bucket(tables, key); /* what turned out to be gone has left the chain */
+            continue;
+        }
         if (token->family == family && memcmp(token->key, key, sizeof token->key) == 0) {
             return ref;
         }
+        ref = token->key_next;
     }
     return 0;
 }

@@ -15,15 +15,40 @@ bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t
 /* A zeroed slot, in no list yet. 0: full. */
 uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
-/* Ask the processor for the places that tokens_link() will touch: at a million tokens it waits for little else. */
-void tokens_prefetch(const struct tables *tables, const struct uuid *id, const uint8_t key[16]);
+/* Where an unread token is, and what room it will need. Its slot holds place and index in created_s and updated_s, and
+ * rest_bytes in expires_s. */
+struct unread_token {
+    uint8_t tails[2 * TOKEN_TAIL_BYTES]; /* of the id, then of the key */
+    uint32_t place;
+    uint32_t index;
+    uint32_t rest_bytes;
+    uint32_t segment;
+    size_t text_bytes; /* promised by the pool until it is read */
+};
 
-/* Enter a filled slot (id, key, family, owners, times) into the chains, its owner's list, and the counts. */
+/* Slots for unread tokens, in no chain yet. Stops where there is no room; returns how many were taken. */
+size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count, uint32_t *refs);
+
+/* Enter them in the chains by their tails, at most TOKENS_CHAINED_AT_ONCE. Tokens whose id has the tail of one that came
+ * later go to `stale` (room for `count`), to be dropped at once; returns how many. */
+size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale);
+
+/* Enter a slot with id and key, or their tails, into the chains. */
+void tokens_chain(struct tables *tables, uint32_t ref);
+/* Take it out again: a slot that was never entered anywhere else is free. */
+void tokens_unchain(struct tables *tables, uint32_t ref);
+
+/* Enter a filled slot in the chains (family, owners, times) into its owner's list and the counts. */
+void tokens_enter(struct tables *tables, uint32_t ref, int64_t now_s);
+
+/* Both. */
 void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s);
 
 /* Out of everything; text and memos are given back, the slot is free. */
 void tokens_drop(struct tables *tables, uint32_t ref);
 
+/* The token with this tail of its id, read or unread. */
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id);
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16]);
 

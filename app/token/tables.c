@@ -16,13 +16,6 @@ int uuid_compare(const struct uuid *a, const struct uuid *b)
     return memcmp(a->bytes, b->bytes, UUID_BYTES);
 }
 
-uint32_t hash_id(const uint8_t id[16])
-{
-    uint64_t word;
-    memcpy(&word, id + 8, sizeof word);
-    return (uint32_t)(word * 0x9E3779B97F4A7C15u >> 32);
-}
-
 static uint32_t power_of_two_below(size_t value)
 {
     uint32_t power = 1;

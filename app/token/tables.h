@@ -7,10 +7,15 @@
  *   slot is reused.
  * Limits: tokens until slots and texts meet; tenants and users a fixed share of the region.
  *
+ * An *unread* token is one that a boot has left on the flash. Its slot is in the chains by the tails of its id and key, and
+ * nowhere else; a look-up that comes to it has it read by `fetch`. No two tokens in the table have the same tail of an id.
+ *
  * Memory of one token: the slot (108 bytes), two hash buckets (about 8), the text (24 with a 16-character name).
  */
 #ifndef JETON_TOKEN_TABLES_H
 #define JETON_TOKEN_TABLES_H
+
+#include <string.h>
 
 #include "token/pool.h"
 #include "token/types.h"
@@ -32,6 +37,9 @@ enum token_flag {
 #define TOKEN_FLAGS_KEPT    (TOKEN_FLAG_CONSUMED | TOKEN_FLAG_ROOT | TOKEN_FLAG_EXPIRES_GIVEN)
 #define TOKEN_COUNTED_SHIFT 5 /* two bits: the state under which counts[] has it */
 #define TOKEN_COUNTED_MASK  0x60u
+
+#define TOKEN_TAIL_BYTES 4 /* of id and key: what both are hashed by */
+#define TOKEN_TAIL_AT    12
 
 struct token {
     struct uuid id;
@@ -111,7 +119,7 @@ struct tables {
     uint32_t *memo_buckets;
     uint32_t memo_mask;
     uint64_t memo_count;
-    bool any_unsorted;
+    void (*fetch)(uint32_t ref); /* reads an unread token: the slot is not unread any more, or free */
 };
 
 /* Lay the tables out over the region (8-byte aligned, >= TABLE_MEMORY_MIN_BYTES). Tables used before start anew. */
@@ -135,7 +143,17 @@ static inline struct principal *principal_at(const struct principal_table *table
 /* The order of ids (UUIDv7) is the order of creation. */
 int uuid_compare(const struct uuid *a, const struct uuid *b);
 
-/* A bucket number from the random half of an id or key. */
-uint32_t hash_id(const uint8_t id[16]);
+/* A bucket number from the tail of an id or key, which is random. */
+static inline uint32_t hash_tail(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t word;
+    memcpy(&word, tail, sizeof word);
+    return word;
+}
+
+static inline uint32_t hash_id(const uint8_t id[16])
+{
+    return hash_tail(id + TOKEN_TAIL_AT);
+}
 
 #endif

@@ -14,7 +14,7 @@ enum status __real_flash_program(uint64_t offset, const void *data, size_t size)
 enum status __real_flash_erase(uint32_t block_index);
 enum status __real_flash_sync(void);
 enum status __real_store_append(enum store_class class, uint8_t type, struct bytes payload,
-                                uint32_t *segment);
+                                size_t rest_bytes, uint32_t *segment);
 enum status __real_relocate_record(const struct store_record *record);
 enum status __real_platform_wall_clock_s(int64_t *unix_s);
 enum status __wrap_flash_read(uint64_t offset, void *out, size_t size);
@@ -22,7 +22,7 @@ enum status __wrap_flash_program(uint64_t offset, const void *data, size_t size)
 enum status __wrap_flash_erase(uint32_t block_index);
 enum status __wrap_flash_sync(void);
 enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload,
-                                uint32_t *segment);
+                                size_t rest_bytes, uint32_t *segment);
 enum status __wrap_relocate_record(const struct store_record *record);
 enum status __wrap_platform_wall_clock_s(int64_t *unix_s);
 
@@ -56,10 +56,11 @@ enum status __wrap_flash_sync(void)
     return note_flash(begin_ns, __real_flash_sync());
 }
 
-enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, uint32_t *segment)
+enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
+                                uint32_t *segment)
 {
     *(relocating ? &measured.relocated_bytes : &measured.appended_bytes) += payload.size;
-    return __real_store_append(class, type, payload, segment);
+    return __real_store_append(class, type, payload, rest_bytes, segment);
 }
 
 enum status __wrap_relocate_record(const struct store_record *record)

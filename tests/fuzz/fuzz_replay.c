@@ -24,6 +24,7 @@
 struct frame {
     struct frame_header header;
     uint8_t records[STORE_FRAME_MAX_BYTES];
+    uint8_t rests[STORE_FRAME_MAX_BYTES];
     bool is_sound; /* its count of records is made right */
 };
 
@@ -43,8 +44,14 @@ static const struct service_options options = {.table_memory = table,
 
 /* ---- the log that all begins with ---- */
 
+static struct frame_extent extent_of(const struct frame_header *header)
+{
+    return frame_extent_of(header->payload_bytes, header->rest_bytes, UNIT_BYTES);
+}
+
 static void read_frames(void)
 {
+    uint8_t nonce[FRAME_NONCE_BYTES];
     struct bytes all = sim_flash_contents();
     uint64_t at = (uint64_t)STORE_HEADER_BLOCKS * BLOCK_BYTES;
     while (original_count < FRAMES_MAX) {
@@ -53,14 +60,21 @@ static void read_frames(void)
         if (frame_decode_header(bytes, &frame->header) != STATUS_OK) {
             break;
         }
+        struct frame_extent extent = extent_of(&frame->header);
         require(aead_open(&frame_key, frame->header.nonce, bytes_of(bytes, FRAME_HEADER_BYTES),
                           bytes_of(bytes + FRAME_HEADER_BYTES, frame->header.payload_bytes + FRAME_TAG_BYTES),
                           frame->records) == STATUS_OK,
                 "the original opens");
+        frame_rest_nonce(frame->header.nonce, nonce);
+        require(frame->header.rest_bytes == 0 ||
+                    aead_open(&frame_key, nonce, bytes_of(bytes + extent.tag_offset, FRAME_TAG_BYTES),
+                              bytes_of(bytes + extent.rest_offset, frame->header.rest_bytes + FRAME_TAG_BYTES),
+                              frame->rests) == STATUS_OK,
+                "its rests open");
         if (original_count == 0) {
             memcpy(device_id, frame->header.previous_tag, sizeof device_id);
         }
-        at += frame_total_bytes(frame->header.payload_bytes, UNIT_BYTES);
+        at += extent.total_bytes;
         original_count++;
     }
     require(original_count > 20 && at < (uint64_t)(STORE_HEADER_BLOCKS + 1) * BLOCK_BYTES, "one segment");
@@ -103,20 +117,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- edits ---- */
 
-static void edit_records(struct frame *frame, struct bytes *input)
+static void overwrite(uint8_t *bytes, size_t size, struct bytes *input)
 {
     uint32_t at = input_u16(input);
     struct bytes part = input_part(input, input_byte(input));
-    for (size_t i = 0; i < part.size && at + i < frame->header.payload_bytes; i++) {
-        frame->records[at + i] = part.data[i];
+    for (size_t i = 0; i < part.size && at + i < size; i++) {
+        bytes[at + i] = part.data[i];
     }
 }
 
 static void add_record(struct frame *frame, struct bytes *input)
 {
-    struct frame_record record = {.type = input_byte(input), .flags = input_byte(input)};
+    struct frame_record record = {.type = input_byte(input), .flags = input_byte(input) & RECORD_FLAG_FULL};
     record.payload = input_part(input, input_u16(input) % NEW_MAX_BYTES);
-    if (frame->header.payload_bytes + record.payload.size + RECORD_HEADER_BYTES <= STORE_FRAME_SOFT_BYTES) {
+    if (frame->header.payload_bytes + frame->header.rest_bytes + record.payload.size + RECORD_HEADER_BYTES <=
+        STORE_FRAME_SOFT_BYTES) {
         frame->header.payload_bytes +=
             (uint32_t)frame_put_record(frame->records + frame->header.payload_bytes, &record);
         frame->header.record_count++;
@@ -152,13 +167,14 @@ static void edit_header(struct frame *frame, struct bytes *input)
     uint64_t *const wide[] = {&header->sequence, &header->durable_through, &header->first_record,
                               &header->live_bytes};
     uint32_t *const narrow[] = {&header->segment, &header->label,        &header->oldest_segment,
-                                &header->wear,    &header->record_count, &header->full_bytes};
+                                &header->wear,    &header->record_count, &header->full_bytes,
+                                &header->rest_bytes};
     frame->is_sound = false;
     if (field < 4) {
         *wide[field] = value;
-    } else if (field < 10) {
+    } else if (field < 11) {
         *narrow[field - 4] = (uint32_t)value;
-    } else if (field == 10) {
+    } else if (field == 11) {
         header->time_s = (int64_t)value;
     } else {
         header->flags = (uint8_t)value;
@@ -179,10 +195,10 @@ static void move_frame(size_t from, size_t to)
 
 static void edit(struct bytes *input)
 {
-    uint8_t what = input_byte(input) % 6;
+    uint8_t what = input_byte(input) % 7;
     size_t index = input_byte(input) % frame_count;
     if (what == 0) {
-        edit_records(&frames[index], input);
+        overwrite(frames[index].records, frames[index].header.payload_bytes, input);
     } else if (what == 1) {
         add_record(&frames[index], input);
     } else if (what == 2) {
@@ -191,6 +207,8 @@ static void edit(struct bytes *input)
         edit_header(&frames[index], input);
     } else if (what == 4) {
         move_frame(index, input_byte(input) % frame_count);
+    } else if (what == 5) {
+        overwrite(frames[index].rests, frames[index].header.rest_bytes, input);
     } else if (frame_count > 1) {
         move_frame(index, frame_count - 1);
         frame_count--;
@@ -203,13 +221,16 @@ static void edit(struct bytes *input)
 static void write_frames(void)
 {
     static uint8_t sealed[STORE_FRAME_MAX_BYTES];
+    uint8_t nonce[FRAME_NONCE_BYTES];
     uint64_t at = (uint64_t)STORE_HEADER_BLOCKS * BLOCK_BYTES;
     uint64_t record = 0;
     const uint8_t *tag = device_id;
     for (size_t i = 0; i < frame_count; i++) {
         struct frame_header *header = &frames[i].header;
-        size_t size = frame_total_bytes(header->payload_bytes, UNIT_BYTES);
-        if (at + size > (uint64_t)(STORE_HEADER_BLOCKS + 1) * BLOCK_BYTES) {
+        header->rest_bytes %= STORE_FRAME_SOFT_BYTES;
+        struct frame_extent extent = extent_of(header);
+        size_t size = extent.total_bytes;
+        if (size > STORE_FRAME_MAX_BYTES || at + size > (uint64_t)(STORE_HEADER_BLOCKS + 1) * BLOCK_BYTES) {
             break;
         }
         if (frames[i].is_sound) {
@@ -220,12 +241,17 @@ static void write_frames(void)
         record += header->record_count;
         memcpy(header->previous_tag, tag, FRAME_TAG_BYTES);
         put_le32(header->nonce, (uint32_t)i);
+        frame_rest_nonce(header->nonce, nonce);
         frame_encode_header(header, sealed);
         aead_seal(&frame_key, header->nonce, bytes_of(sealed, FRAME_HEADER_BYTES),
                   bytes_of(frames[i].records, header->payload_bytes), sealed + FRAME_HEADER_BYTES);
-        frame_finish(sealed, header->payload_bytes, UNIT_BYTES);
+        if (header->rest_bytes > 0) {
+            aead_seal(&frame_key, nonce, bytes_of(sealed + extent.tag_offset, FRAME_TAG_BYTES),
+                      bytes_of(frames[i].rests, header->rest_bytes), sealed + extent.rest_offset);
+        }
+        frame_finish(sealed, &extent);
         sim_flash_poke(at, bytes_of(sealed, size));
-        tag = frame_tag(sealed, header->payload_bytes);
+        tag = sealed + extent.tag_offset;
         at += size;
     }
 }
@@ -245,7 +271,8 @@ static enum status boot(void)
 {
     bool first_boot;
     sim_reboot();
-    return service_start(&options, &first_boot);
+    enum status status = service_start(&options, &first_boot);
+    return status == STATUS_OK ? service_read_all() : status;
 }
 
 static void go_on(void)

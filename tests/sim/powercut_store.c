@@ -20,7 +20,8 @@ static enum status boot(void)
 {
     bool formatted;
     struct store_options options = dictionary_start((struct bytes){NULL, 0});
-    return store_open(&options, &formatted);
+    enum status status = store_open(&options, &formatted);
+    return status == STATUS_OK ? dictionary_read_rests() : status;
 }
 
 static void do_verb(void)

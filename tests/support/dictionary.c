@@ -48,15 +48,24 @@ static size_t write_full(uint32_t id, const struct entry *entry, uint8_t *out)
     return FULL_BYTES + entry->filler_bytes;
 }
 
-static void read_full(struct bytes payload, struct entry *entry)
+static void check_filler(uint32_t id, struct bytes filler)
 {
-    uint32_t id = get_le32(payload.data);
-    if (payload.size < FULL_BYTES || payload.size != FULL_BYTES + get_le32(payload.data + 8))
-        fail("a full record of the wrong size");
-    for (size_t i = FULL_BYTES; i < payload.size; i++) {
-        if (payload.data[i] != filler_of(id, i - FULL_BYTES))
+    for (size_t i = 0; i < filler.size; i++) {
+        if (filler.data[i] != filler_of(id, i))
             fail("a full record with wrong contents");
     }
+}
+
+static void read_full(const struct store_record *record, struct entry *entry)
+{
+    struct bytes payload = record->payload;
+    if (payload.size < FULL_BYTES ||
+        payload.size + record->rest_bytes != FULL_BYTES + get_le32(payload.data + 8))
+        fail("a full record of the wrong size");
+    check_filler(get_le32(payload.data), bytes_slice(payload, FULL_BYTES, payload.size));
+    entry->is_unread = record->rest_bytes > 0;
+    entry->place = record->place;
+    entry->index = record->index;
     entry->version = get_le32(payload.data + 4);
     entry->filler_bytes = get_le32(payload.data + 8);
     entry->expires_s = (int64_t)get_le64(payload.data + 12);
@@ -73,14 +82,24 @@ static struct entry *entry_of(struct bytes payload)
     return &dictionary[id];
 }
 
-static enum status replay(const struct store_record *record)
+static enum status take_rest(const struct store_record *record, struct entry *entry)
+{
+    check_filler(get_le32(record->payload.data), record->rest);
+    if (entry->is_unread && entry->place == record->place && entry->index == record->index)
+        entry->is_unread = false;
+    return STATUS_OK;
+}
+
+static enum status replay_one(const struct store_record *record)
 {
     struct entry *entry = entry_of(record->payload);
+    if (record->rest.data != NULL && record->rest_bytes > 0)
+        return take_rest(record, entry);
     switch (record->type) {
     case TYPE_FULL:
         if (entry->version != 0)
             store_forget(FULL_BYTES + entry->filler_bytes);
-        read_full(record->payload, entry);
+        read_full(record, entry);
         entry->segment = record->segment;
         return STATUS_OK;
     case TYPE_UPDATE:
@@ -95,11 +114,20 @@ static enum status replay(const struct store_record *record)
     }
 }
 
+static enum status replay(const struct store_record *records, size_t count)
+{
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < count && status == STATUS_OK; i++)
+        status = replay_one(&records[i]);
+    return status;
+}
+
 static enum status append_full(uint32_t id, enum store_class class)
 {
     static uint8_t payload[STORE_RECORD_MAX_BYTES];
     struct entry *entry = &dictionary[id];
-    return store_append(class, TYPE_FULL, bytes_of(payload, write_full(id, entry, payload)), &entry->segment);
+    return store_append(class, TYPE_FULL, bytes_of(payload, write_full(id, entry, payload)),
+                        id % 2 == 1 ? entry->filler_bytes : 0, &entry->segment);
 }
 
 static enum status relocate(const struct store_record *record)
@@ -120,10 +148,24 @@ struct store_options dictionary_start(struct bytes device_secret)
                                   .device_secret = device_secret};
 }
 
+enum status dictionary_read_rests(void)
+{
+    for (uint32_t id = 0; id < highest; id++) {
+        if (!dictionary[id].is_unread)
+            continue;
+        enum status status = store_read_rests(dictionary[id].place);
+        if (status != STATUS_OK)
+            return status;
+        if (dictionary[id].is_unread)
+            fail("a rest is not where its record was");
+    }
+    return STATUS_OK;
+}
+
 enum status dictionary_create(uint32_t id, uint32_t filler_bytes, int64_t expires_s)
 {
     struct entry before = dictionary[id];
-    struct entry made = {0, 1, filler_bytes, expires_s, false};
+    struct entry made = {.version = 1, .filler_bytes = filler_bytes, .expires_s = expires_s};
     dictionary[id] = made;
     enum status status = append_full(id, STORE_ISSUE);
     if (status != STATUS_OK)
@@ -140,7 +182,7 @@ static enum status append_delta(uint8_t type, uint32_t id, uint32_t version)
     uint8_t payload[DELTA_BYTES];
     put_le32(payload, id);
     put_le32(payload + 4, version);
-    return store_append(STORE_ESSENTIAL, type, bytes_of(payload, sizeof(payload)), NULL);
+    return store_append(STORE_ESSENTIAL, type, bytes_of(payload, sizeof(payload)), 0, NULL);
 }
 
 enum status dictionary_update(uint32_t id)

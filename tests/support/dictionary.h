@@ -3,7 +3,8 @@
  * "consumed"; and a checker that knows nothing of the store, only what was asked for and what was acknowledged.
  *
  * The owner keeps the rules that service/ keeps: journal first, then the table; one full record for each entry, deltas
- * after it; relocate appends the current state; an expired entry is dropped and forgotten.
+ * after it; relocate appends the current state; an expired entry is dropped and forgotten. Entries with odd numbers have
+ * their filler in the record's rest.
  * Ownership: one dictionary, static. Blocking: none but the store's.
  * Failure: contents that contradict the payload's own pattern abort with a message.
  */
@@ -21,12 +22,18 @@ struct entry {
     uint32_t filler_bytes;
     int64_t expires_s;
     bool is_consumed;
+    bool is_unread; /* its filler is still on the flash, in the frame at `place` */
+    uint32_t place;
+    uint32_t index;
 };
 
 extern struct entry dictionary[DICTIONARY_ENTRIES_MAX];
 
 /* Forget the table (as a power cut does), and give the options to open the store with. */
 struct store_options dictionary_start(struct bytes device_secret);
+
+/* Read the rests that are unread. Statuses of store_read_rests. */
+enum status dictionary_read_rests(void);
 
 /* Create entry `id` anew: version 1, not consumed. */
 enum status dictionary_create(uint32_t id, uint32_t filler_bytes, int64_t expires_s);

@@ -41,7 +41,8 @@ void lab_each_model(void (*body)(enum sim_flash_model))
 enum status lab_boot_with(struct bytes secret, bool *formatted)
 {
     struct store_options options = dictionary_start(secret);
-    return store_open(&options, formatted);
+    enum status status = store_open(&options, formatted);
+    return status == STATUS_OK ? dictionary_read_rests() : status;
 }
 
 void lab_boot(bool expect_formatted)

@@ -78,6 +78,7 @@ static void add_principals(struct table_print *print, const struct principal_tab
 
 void table_print(struct table_print *print)
 {
+    service_need_all();
     const struct tables *tables = &service.tables;
     *print = (struct table_print){.token_count = tables->token_count,
                                   .tenant_count = tables->tenants.count,

@@ -92,7 +92,7 @@ static bool read_header(void)
     image.first_block = get_le32(image.body + 28);
     uint64_t end =
         (uint64_t)image.first_block * image.block_bytes + (uint64_t)image.segment_count * image.segment_bytes;
-    if (get_le32(image.body) != 1 || image.unit_bytes < 16 || image.unit_bytes > 512 ||
+    if (get_le32(image.body) != 2 || image.unit_bytes < 16 || image.unit_bytes > 512 ||
         image.segment_bytes < FRAME_HEADER_BYTES || end > image.size)
         return fault(0, 0, "the header describes another version, or more than the image holds");
     return true;
@@ -139,14 +139,19 @@ static size_t place_offset(uint32_t position)
     return (size_t)image.first_block * image.block_bytes + (size_t)position * image.segment_bytes;
 }
 
+static struct frame_extent extent_of(const struct frame_header *header)
+{
+    return frame_extent_of(header->payload_bytes, header->rest_bytes, image.unit_bytes);
+}
+
 /* The frame at `offset`, whole by its CRCs. */
 static bool read_frame(size_t offset, size_t end, uint32_t number, struct frame_header *header)
 {
-    if (end - offset < frame_total_bytes(0, image.unit_bytes) ||
+    if (end - offset < frame_extent_of(0, 0, image.unit_bytes).total_bytes ||
         frame_decode_header(image.bytes + offset, header) != STATUS_OK || header->segment != number)
         return false;
-    return frame_total_bytes(header->payload_bytes, image.unit_bytes) <= end - offset &&
-           frame_is_whole(image.bytes + offset, header->payload_bytes);
+    struct frame_extent extent = extent_of(header);
+    return extent.total_bytes <= end - offset && frame_is_whole(image.bytes + offset, &extent);
 }
 
 static void scan_places(void)
@@ -179,7 +184,7 @@ static bool judge_tail(size_t offset, size_t end, uint64_t sequence, uint32_t nu
         return true;
     size_t extent = (FRAME_HEADER_BYTES + image.unit_bytes - 1) / image.unit_bytes * image.unit_bytes;
     if (end - offset >= extent && frame_decode_header(image.bytes + offset, &header) == STATUS_OK)
-        extent = frame_total_bytes(header.payload_bytes, image.unit_bytes);
+        extent = extent_of(&header).total_bytes;
     if (extent <= end - offset && !has_erased_unit(offset, extent))
         return fault(offset, record, "a frame rotted: it is wrong, and no unit of it is erased");
     for (size_t at = offset + image.unit_bytes; at < end; at += image.unit_bytes) {
@@ -212,8 +217,8 @@ static bool find_end(uint32_t *head)
         bool found = false;
         while (read_frame(at, end, below, &header)) {
             image.last = header;
-            memcpy(image.last_tag, frame_tag(image.bytes + at, header.payload_bytes), FRAME_TAG_BYTES);
-            at += frame_total_bytes(header.payload_bytes, image.unit_bytes);
+            memcpy(image.last_tag, image.bytes + at + extent_of(&header).tag_offset, FRAME_TAG_BYTES);
+            at += extent_of(&header).total_bytes;
             found = true;
         }
         if (!judge_tail(at, end, found ? image.last.sequence + 1 : image.places[best].first.sequence, below))
@@ -225,11 +230,25 @@ static bool find_end(uint32_t *head)
     return fault(0, 0, "two segments without a valid frame at the end of the log");
 }
 
+/* The rests are there, for as many bytes as the records say. */
+static bool opens_rests(const uint8_t *frame, const struct frame_header *header, size_t told_bytes)
+{
+    static uint8_t plain[STORE_FRAME_MAX_BYTES];
+    struct frame_extent extent = extent_of(header);
+    uint8_t nonce[FRAME_NONCE_BYTES];
+    frame_rest_nonce(header->nonce, nonce);
+    return told_bytes == header->rest_bytes &&
+           (told_bytes == 0 ||
+            aead_open(&image.key, nonce, bytes_of(frame + extent.tag_offset, FRAME_TAG_BYTES),
+                      bytes_of(frame + extent.rest_offset, told_bytes + FRAME_TAG_BYTES), plain) == STATUS_OK);
+}
+
 static bool count_types(const uint8_t *frame, const struct frame_header *header, size_t offset)
 {
     static uint8_t plain[STORE_FRAME_MAX_BYTES];
     struct frame_record record;
     size_t at = 0;
+    size_t rest_bytes = 0;
     uint32_t count = 0;
     if (!image.has_key)
         return true;
@@ -239,9 +258,11 @@ static bool count_types(const uint8_t *frame, const struct frame_header *header,
         return fault(offset, header->first_record, "a frame is not sealed by this device");
     while (frame_next_record(bytes_of(plain, header->payload_bytes), &at, &record) == STATUS_OK) {
         image.by_type[record.type]++;
+        rest_bytes += record.rest_bytes;
         count++;
     }
-    return (at == header->payload_bytes && count == header->record_count) ||
+    return (at == header->payload_bytes && count == header->record_count &&
+            opens_rests(frame, header, rest_bytes)) ||
            fault(offset, header->first_record + count, "a frame's records contradict its header");
 }
 
@@ -266,8 +287,8 @@ static bool follow_segment(uint32_t position, uint64_t last_sequence, struct fra
             return fault(at, record, "the first frame is of another device");
         if (!count_types(image.bytes + at, &header, at))
             return false;
-        memcpy(tag, frame_tag(image.bytes + at, header.payload_bytes), FRAME_TAG_BYTES);
-        size_t total = frame_total_bytes(header.payload_bytes, image.unit_bytes);
+        memcpy(tag, image.bytes + at + extent_of(&header).tag_offset, FRAME_TAG_BYTES);
+        size_t total = extent_of(&header).total_bytes;
         *previous = header;
         place->frames++;
         place->records += header.record_count;

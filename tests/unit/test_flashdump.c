@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "platform/sim/sim.h"
+#include "store/frame.h"
 #include "tests/support/store_lab.h"
 
 #define PROGRAM "build/flashdump"
@@ -150,7 +151,20 @@ static void test_bad_images(void **state)
     expect("bad: no valid header");
 }
 
-/* Random damage: good for one is good for the other. */
+/* Behind the records of a frame: the store does not read the rests there when later records took their place. */
+static bool is_in_rest(size_t at)
+{
+    struct bytes all = sim_flash_contents();
+    struct frame_header header;
+    for (size_t start = at - at % 16; start >= 16 && at - start < STORE_FRAME_MAX_BYTES; start -= 16) {
+        if (frame_decode_header(all.data + start, &header) == STATUS_OK)
+            return header.rest_bytes > 0 &&
+                   at >= start + frame_extent_of(header.payload_bytes, header.rest_bytes, 16).rest_offset;
+    }
+    return false;
+}
+
+/* Random damage: good for one is good for the other, but for rests that nobody needs. */
 static void test_agrees_with_the_store(void **state)
 {
     (void)state;
@@ -172,7 +186,8 @@ static void test_agrees_with_the_store(void **state)
             sim_flash_poke(at - at % 4096, bytes_of(sim_flash_contents().data + draw(100) * 4096, 4096));
         int exit_code = dump(false, "--json");
         enum status status = lab_boot_with(NO_BYTES, &formatted);
-        if ((status == STATUS_OK) != (exit_code == 0))
+        bool unseen = status == STATUS_OK && strstr(output, "a frame is damaged") != NULL && is_in_rest(at);
+        if ((status == STATUS_OK) != (exit_code == 0) && !unseen)
             fail_msg("round %u, byte %zu: the store says \"%s\", flashdump %s", round, at,
                      status == STATUS_OK ? "good" : store_sentence(), output);
         bad += exit_code != 0;

@@ -28,6 +28,8 @@ static int fresh(void **state)
     return 0;
 }
 
+static const struct bytes NO_REST = {NULL, 0};
+
 static struct uuid id_of(uint8_t fill)
 {
     struct uuid id;
@@ -61,14 +63,17 @@ static void a_token_record_is_as_described(void **state)
     memset(record.token.mac, 3, 16);
     record_put_token(&out, &record);
     assert_int_equal(out.size, 108 + 5);
-    assert_memory_equal(bytes, "\x01\x00\x00\x03", 4);
-    for (size_t i = 0; i < 80; i++) {
-        assert_int_equal(bytes[4 + i], 1 + i / 16);
+    assert_memory_equal(bytes, "\x01\x01\x01\x01\x02\x02\x02\x02\x01\x00\x00\x03", 12);
+    for (size_t i = 0; i < 24; i++) {
+        assert_int_equal(bytes[12 + i], 1 + i / 12);
+    }
+    for (size_t i = 0; i < 48; i++) {
+        assert_int_equal(bytes[36 + i], 3 + i / 16);
     }
     assert_memory_equal(bytes + 84, "\x04\x03\x02\x01\x05\0\0\0\x06\0\0\0\x07\0\0\0\x08\0\0\0\x09\0\0\0", 24);
     assert_memory_equal(bytes + 108, name, sizeof name);
     struct token_record back;
-    assert_int_equal(record_get_token(buffer_view(&out), &back), STATUS_OK);
+    assert_int_equal(record_get_token(buffer_view(&out), NO_REST, &back), STATUS_OK);
     record.token.flags = 0;
     assert_memory_equal(&back.token, &record.token, sizeof back.token);
     assert_memory_equal(&back.tenant, &record.tenant, sizeof back.tenant);
@@ -82,14 +87,14 @@ static void impossible_tokens_are_damaged(void **state)
         size_t offset;
         uint8_t value;
     } cases[] = {
-        {0, 3},    /* family */
-        {1, 1},    /* flags: used is not kept */
-        {1, 0x20}, /* flags: unknown */
-        {1, 2},    /* consumed, but of family 1 */
-        {1, 4},    /* root, but of family 1 */
-        {2, 8},    /* permissions */
-        {0, 2},    /* family 2 with a user */
-        {0, 0},    /* family 0 without action and digest */
+        {8, 3},    /* family */
+        {9, 1},    /* flags: used is not kept */
+        {9, 0x20}, /* flags: unknown */
+        {9, 2},    /* consumed, but of family 1 */
+        {9, 4},    /* root, but of family 1 */
+        {10, 8},    /* permissions */
+        {8, 2},    /* family 2 with a user */
+        {8, 0},    /* family 0 without action and digest */
         {108, 14}, /* an unknown field */
         {109, 3},  /* a field beyond the end */
     };
@@ -102,15 +107,15 @@ static void impossible_tokens_are_damaged(void **state)
                                   .text = bytes_of(name, sizeof name)};
     struct token_record back;
     record_put_token(&out, &record);
-    assert_int_equal(record_get_token(buffer_view(&out), &back), STATUS_OK);
+    assert_int_equal(record_get_token(buffer_view(&out), NO_REST, &back), STATUS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t kept = bytes[cases[i].offset];
         bytes[cases[i].offset] = cases[i].value;
-        assert_int_equal(record_get_token(buffer_view(&out), &back), STATUS_DAMAGED);
+        assert_int_equal(record_get_token(buffer_view(&out), NO_REST, &back), STATUS_DAMAGED);
         bytes[cases[i].offset] = kept;
     }
     memset(bytes + 52, 0, 16); /* no tenant */
-    assert_int_equal(record_get_token(buffer_view(&out), &back), STATUS_DAMAGED);
+    assert_int_equal(record_get_token(buffer_view(&out), NO_REST, &back), STATUS_DAMAGED);
 }
 
 /* ---- a sample of each kind, as the verbs write them ---- */
@@ -206,7 +211,8 @@ static enum status apply(uint8_t type, const uint8_t *bytes, size_t size)
     if (size > 0) {
         memcpy(exact, bytes, size);
     }
-    struct store_record record = {type, 1, 1767225900, {exact, size}};
+    struct store_record record = {
+        .type = type, .segment = 1, .written_s = 1767225900, .payload = {exact, size}};
     enum status status = apply_record(&record);
     free(exact);
     return status;

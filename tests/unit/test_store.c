@@ -76,7 +76,7 @@ static void fill_large(enum sim_flash_model model)
     lab_make_flash(model, 16);
     lab_boot(true);
     checker_start();
-    assert_int_equal(store_append(STORE_ISSUE, 1, bytes_of(payload, sizeof payload), NULL), STATUS_TOO_LARGE);
+    assert_int_equal(store_append(STORE_ISSUE, 1, bytes_of(payload, sizeof payload), 0, NULL), STATUS_TOO_LARGE);
     for (uint32_t id = 0; id < 4; id++)
         lab_create(id, STORE_RECORD_MAX_BYTES - 21);
     lab_create(4, STORE_RECORD_MAX_BYTES - 22);
@@ -110,7 +110,7 @@ static void test_secrets_are_not_readable(void **state)
     static const char text[] = "a text that must not be found on the flash";
     lab_make_flash(SIM_FLASH_NOR, 16);
     lab_boot(true);
-    assert_int_equal(store_append(STORE_ISSUE, 9, bytes_of(text, sizeof text), NULL), STATUS_OK);
+    assert_int_equal(store_append(STORE_ISSUE, 9, bytes_of(text, sizeof text), 0, NULL), STATUS_OK);
     lab_flush();
     struct bytes all = sim_flash_contents();
     for (size_t i = 0; i + sizeof text < all.size; i++)
@@ -316,13 +316,14 @@ static void test_header_codec(void **state)
                               .oldest_segment = 2,
                               .wear = 77,
                               .record_count = 3,
-                              .payload_bytes = 1000,
+                              .payload_bytes = 600,
+                              .rest_bytes = 400,
                               .full_bytes = 900,
                               .live_bytes = 1ULL << 33,
                               .flags = 1};
     struct frame_header out;
     uint8_t bytes[FRAME_HEADER_BYTES];
-    memset(in.nonce, 0xab, sizeof in.nonce);
+    memset(in.nonce, 0xaa, sizeof in.nonce);
     memset(in.previous_tag, 0xcd, sizeof in.previous_tag);
     frame_encode_header(&in, bytes);
     assert_int_equal(frame_decode_header(bytes, &out), STATUS_OK);
@@ -330,6 +331,8 @@ static void test_header_codec(void **state)
     assert_int_equal(out.first_record, 1ULL << 40);
     assert_int_equal(out.live_bytes, 1ULL << 33);
     assert_int_equal(out.label, 4);
+    assert_int_equal(out.payload_bytes, 600);
+    assert_int_equal(out.rest_bytes, 400);
     assert_memory_equal(in.previous_tag, out.previous_tag, sizeof in.previous_tag);
     for (size_t i = 0; i < sizeof bytes; i++) {
         bytes[i] ^= 1;
@@ -339,13 +342,21 @@ static void test_header_codec(void **state)
     in.payload_bytes = STORE_FRAME_MAX_BYTES;
     frame_encode_header(&in, bytes);
     assert_int_equal(frame_decode_header(bytes, &out), STATUS_DAMAGED);
+    in.payload_bytes = 600;
+    in.rest_bytes = STORE_FRAME_MAX_BYTES - 700;
+    frame_encode_header(&in, bytes);
+    assert_int_equal(frame_decode_header(bytes, &out), STATUS_DAMAGED);
+    in.rest_bytes = 400;
+    in.nonce[8] |= 1; /* that one is the rests' */
+    frame_encode_header(&in, bytes);
+    assert_int_equal(frame_decode_header(bytes, &out), STATUS_DAMAGED);
 }
 
 static void test_record_codec(void **state)
 {
     (void)state;
     uint8_t bytes[64];
-    struct frame_record record = {7, RECORD_FLAG_FULL, BYTES_LITERAL("abc")};
+    struct frame_record record = {7, RECORD_FLAG_FULL, BYTES_LITERAL("abc"), 0};
     struct frame_record out;
     size_t offset = 0;
     size_t size = frame_put_record(bytes, &record);
@@ -357,7 +368,30 @@ static void test_record_codec(void **state)
         assert_int_equal(frame_next_record(bytes_of(bytes, cut), &offset, &out), STATUS_DAMAGED);
     }
     offset = 0;
+    bytes[1] |= 4; /* how many bytes are known: of a record without a rest all are */
+    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
+    bytes[1] &= (uint8_t)~4;
     bytes[0] = 0;
+    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
+}
+
+static void test_record_with_rest_codec(void **state)
+{
+    (void)state;
+    uint8_t bytes[128];
+    uint8_t known[STORE_KNOWN_MAX_BYTES];
+    memset(known, 'k', sizeof known);
+    struct frame_record record = {7, RECORD_FLAG_FULL | RECORD_FLAG_REST, bytes_of(known, sizeof known), 20000};
+    struct frame_record out;
+    size_t offset = 0;
+    size_t size = frame_put_record(bytes, &record);
+    assert_int_equal(size, RECORD_HEADER_BYTES + sizeof known);
+    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_OK);
+    assert_int_equal(out.flags, record.flags);
+    assert_int_equal(out.rest_bytes, 20000);
+    assert_true(bytes_equal(out.payload, record.payload));
+    put_le16(bytes + 2, 0); /* a rest of nothing */
+    offset = 0;
     assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
 }
 
@@ -367,6 +401,7 @@ int main(void)
         cmocka_unit_test(test_crc),
         cmocka_unit_test(test_header_codec),
         cmocka_unit_test(test_record_codec),
+        cmocka_unit_test(test_record_with_rest_codec),
         cmocka_unit_test(test_survives_reboot),
         cmocka_unit_test(test_unflushed_is_gone),
         cmocka_unit_test(test_large_records_and_groups),

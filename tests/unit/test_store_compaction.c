@@ -43,10 +43,10 @@ static size_t walk_segment(uint32_t position, uint32_t *number, struct frame_hea
     *number = 0;
     while (at + FRAME_HEADER_BYTES <= all.size && frame_decode_header(all.data + at, &header) == STATUS_OK &&
            (at == 0 || header.segment == *number) &&
-           at + frame_total_bytes(header.payload_bytes, unit) <= all.size) {
+           at + frame_extent_of(header.payload_bytes, header.rest_bytes, unit).total_bytes <= all.size) {
         *number = header.segment;
         *last = header;
-        at += frame_total_bytes(header.payload_bytes, unit);
+        at += frame_extent_of(header.payload_bytes, header.rest_bytes, unit).total_bytes;
     }
     return at;
 }

@@ -197,11 +197,11 @@ static void test_idle_mark(void **state)
     lab_idle(NOW_S);
     assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes); /* not quiet yet */
     lab_idle(NOW_S + 1);
-    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 128);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 144);
     lab_idle(NOW_S + 30);
-    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 128);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 144);
     lab_idle(NOW_S + 1 + STORE_MARK_INTERVAL_S);
-    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 256);
+    assert_int_equal(lab_stats().programmed_bytes, before.programmed_bytes + 288);
     lab_boot(false);
     assert_int_equal(store_newest_time_s(), NOW_S + 1 + STORE_MARK_INTERVAL_S);
     lab_idle(NOW_S); /* an older clock writes nothing and changes nothing */

@@ -150,7 +150,7 @@ static void test_dead_device_is_read_only(void **state)
     assert_true(store_durable() < store_newest());
     sim_flash_fail_calls(0, 0, 0);
     assert_int_equal(store_flush(NOW_S), STATUS_READ_ONLY); /* and stays so: what is durable is not known */
-    assert_int_equal(store_append(STORE_ESSENTIAL, 1, BYTES_LITERAL("x"), NULL), STATUS_READ_ONLY);
+    assert_int_equal(store_append(STORE_ESSENTIAL, 1, BYTES_LITERAL("x"), 0, NULL), STATUS_READ_ONLY);
     assert_false(store_has_room(STORE_ISSUE, 1));
     assert_false(store_step(NOW_S, 1000));
     store_stats(&stats);
@@ -273,23 +273,23 @@ static void test_rot_of_the_last_frame(void **state)
     lab_make_flash(SIM_FLASH_NOR, 12);
     lab_boot(true);
     checker_start();
-    lab_create(1, 13); /* 128 bytes and a record of 38: 166, padded to 176 */
+    lab_create(2, 13); /* 132 bytes and a record of 38: 170, padded to 176 */
     lab_flush();
-    lab_create(2, 13);
+    lab_create(4, 13);
     lab_flush();
-    assert_int_equal(sim_flash_contents().data[start + 2 * 176 - 10], 0);
+    assert_int_equal(sim_flash_contents().data[start + 2 * 176 - 6], 0);
     assert_int_equal(sim_flash_contents().data[start + 2 * 176], 0xff);
     for (size_t at = start; at < start + 2 * 176; at++) {
         bool formatted;
-        bool is_padding = (at - start) % 176 >= 166;
+        bool is_padding = (at - start) % 176 >= 170;
         sim_flash_flip(at, (uint8_t)(1u << draw(8)));
         assert_int_equal(lab_boot_with(NO_BYTES, &formatted), is_padding ? STATUS_OK : STATUS_DAMAGED);
         lab_make_flash(SIM_FLASH_NOR, 12);
         lab_boot(true);
         checker_start();
-        lab_create(1, 13);
-        lab_flush();
         lab_create(2, 13);
+        lab_flush();
+        lab_create(4, 13);
         lab_flush();
     }
 }

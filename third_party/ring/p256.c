@@ -284,7 +284,7 @@ void p256_public(const uint8_t scalar[P256_SCALAR_BYTES], uint8_t point[P256_POI
 {
     struct number d = number_read(scalar), y;
     struct point product;
-    p256_point_mul_base((uint64_t *)&product, d.word);
+    p256_multiply_base((uint64_t *)&product, d.word);
     struct number x = point_affine(&product, &y);
     number_write(x, point);
     number_write(y, point + 32);
@@ -318,7 +318,7 @@ bool p256_sign(const uint8_t scalar[P256_SCALAR_BYTES], const uint8_t nonce[P256
     } secret;
     secret.d = number_read(scalar);
     secret.k = number_read(nonce);
-    p256_point_mul_base((uint64_t *)&secret.product, secret.k.word);
+    p256_multiply_base((uint64_t *)&secret.product, secret.k.word);
     struct number r = reduce_once(point_affine(&secret.product, NULL), 0, &group_order);
     secret.inverse = order_invert(order_multiply(secret.k, order_rr));
     secret.sum = order_multiply(r, order_multiply(secret.d, order_rr));
@@ -354,7 +354,7 @@ bool p256_verify(const uint8_t point[P256_POINT_BYTES], const uint8_t *digest, s
     struct number u = order_multiply(inverse, order_of_digest(digest, digest_size));
     struct number v = order_multiply(inverse, r);
     struct point of_base, of_key, sum;
-    p256_point_mul_base_vartime((uint64_t *)&of_base, u.word);
+    p256_multiply_base((uint64_t *)&of_base, u.word);
     p256_point_mul((uint64_t *)&of_key, v.word, x.word, y.word);
     ecp_nistz256_point_add((uint64_t *)&sum, (const uint64_t *)&of_base, (const uint64_t *)&of_key);
     return !is_zero(sum.z) && x_is(&sum, r);

@@ -58,9 +58,11 @@ void ecp_nistz256_sqr_mont(uint64_t r[4], const uint64_t a[4]);
 void ecp_nistz256_ord_mul_mont(uint64_t r[4], const uint64_t a[4], const uint64_t b[4]);
 void ecp_nistz256_ord_sqr_mont(uint64_t r[4], const uint64_t a[4], uint64_t times);
 void p256_point_mul(uint64_t r[12], const uint64_t scalar[4], const uint64_t x[4], const uint64_t y[4]);
-void p256_point_mul_base(uint64_t r[12], const uint64_t scalar[4]);
-void p256_point_mul_base_vartime(uint64_t r[12], const uint64_t scalar[4]);
 void ecp_nistz256_point_add(uint64_t r[12], const uint64_t a[12], const uint64_t b[12]);
+void ecp_nistz256_point_add_affine(uint64_t r[12], const uint64_t a[12], const uint64_t b[8]);
+
+/* `scalar` times the base point; ours, in p256_base.c. */
+void p256_multiply_base(uint64_t r[12], const uint64_t scalar[4]);
 
 /* ---- X25519, on clamped scalars ---- */
 void x25519_scalar_mult_generic_masked(uint8_t out[32], const uint8_t scalar[32], const uint8_t point[32]);

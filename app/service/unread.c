@@ -1,0 +1,340 @@
+/*
+ * Tokens that a boot has left on the flash, so that it is ready in a fraction of the time that reading all would take.
+ *
+ * A boot reads of a token's record the tails of its id and key, and gives it an unread slot with the place of its frame. The
+ * whole frame is read when a look-up comes to a token of it, or in the background; what must see all tokens
+ * (lists, limits, bulk revocation) has all of them read first. Changes that a boot meets (revoked, consumed, ...) wait in the slot's
+ * text until the token is read; so in every order a token comes to what a replay of everything would have made of it.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "platform/platform.h"
+#include "service/state.h"
+#include "token/words.h"
+
+#define MET_AT_ONCE  32
+#define EXIT_DAMAGED 2 /* as a boot that refuses the flash */
+
+#define WAITING_HEADER_BYTES 3 /* of a change: type, size of the payload */
+
+/* ---- an unread token's slot: what its fields hold meanwhile ---- */
+
+static bool is_at(const struct token *slot, const struct store_record *record)
+{
+    return slot->family == TOKEN_UNREAD && slot->created_s == record->place && slot->updated_s == record->index;
+}
+
+/* ---- what a boot meets ---- */
+
+/* Slots that are in no chain yet: all that looks for tokens must have them settled before. */
+static struct {
+    uint32_t refs[TOKENS_CHAINED_AT_ONCE];
+    size_t count;
+} met;
+
+/* What of a rest goes to the token's text. */
+static size_t text_bytes_of(uint32_t rest_bytes)
+{
+    size_t fixed_bytes = record_token_bytes(0) - RECORD_TOKEN_KNOWN_BYTES;
+    return rest_bytes > fixed_bytes ? rest_bytes - fixed_bytes : 0;
+}
+
+/* The slot is unread no more: nothing is kept for its text. */
+static void uncount(const struct token *slot)
+{
+    service.unread_count--;
+    pool_unpromise(&service.tables.pool, text_bytes_of(slot->expires_s));
+}
+
+static void drop(uint32_t ref)
+{
+    struct tables *tables = &service.tables;
+    struct token *slot = token_at(tables, ref);
+    if (slot->family == TOKEN_UNREAD) {
+        store_forget(RECORD_TOKEN_KNOWN_BYTES + slot->expires_s);
+        uncount(slot);
+        tokens_unchain(tables, ref);
+    } else {
+        forget_token(ref);
+        tokens_drop(tables, ref);
+    }
+}
+
+void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t ref = tokens_find_tail(&service.tables, tail);
+    if (ref != 0) {
+        drop(ref);
+    }
+}
+
+void unread_settle(void)
+{
+    static uint32_t stale[TOKENS_CHAINED_AT_ONCE];
+    if (met.count == 0) {
+        return;
+    }
+    size_t count = tokens_chain_unread(&service.tables, met.refs, met.count, stale);
+    met.count = 0;
+    for (size_t i = 0; i < count; i++) {
+        drop(stale[i]);
+    }
+}
+
+/* Where memory is scarce, what is past has to go before the next comes: from here on tokens are read as they come. */
+static void make_room(int64_t now_s)
+{
+    service.reads_at_once = true;
+    unread_settle();
+    if (unread_read() == STATUS_OK) {
+        sweep_all(now_s);
+    }
+}
+
+bool unread_wants_rests(void)
+{
+    return service.reads_at_once;
+}
+
+static void describe(const struct store_record *record, struct unread_token *token)
+{
+    memcpy(token->tails, record->payload.data, RECORD_TOKEN_KNOWN_BYTES);
+    token->place = record->place;
+    token->index = record->index;
+    token->rest_bytes = record->rest_bytes;
+    token->text_bytes = text_bytes_of(record->rest_bytes);
+    token->segment = record->segment;
+}
+
+static enum status meet_some(const struct store_record *records, size_t count)
+{
+    struct unread_token tokens[MET_AT_ONCE];
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].payload.size != RECORD_TOKEN_KNOWN_BYTES) {
+            return STATUS_DAMAGED;
+        }
+        describe(&records[i], &tokens[i]);
+    }
+    if (met.count + count > TOKENS_CHAINED_AT_ONCE) {
+        unread_settle();
+    }
+    bool has_made_room = false;
+    for (size_t done = 0; done < count;) {
+        size_t taken =
+            tokens_take_unread(&service.tables, tokens + done, count - done, met.refs + met.count);
+        done += taken;
+        met.count += taken;
+        service.unread_count += (uint32_t)taken;
+        if (taken == 0 && has_made_room) {
+            service.memory_too_small = true;
+            return STATUS_FULL;
+        }
+        has_made_room = done < count;
+        if (has_made_room) {
+            make_room(records[done].written_s);
+        }
+    }
+    return STATUS_OK;
+}
+
+enum status unread_meet(const struct store_record *records, size_t count)
+{
+    enum status status = STATUS_OK;
+    for (size_t done = 0; done < count && status == STATUS_OK; done += MET_AT_ONCE) {
+        size_t rest = count - done;
+        status = meet_some(records + done, rest < MET_AT_ONCE ? rest : MET_AT_ONCE);
+    }
+    return status;
+}
+
+bool unread_is_short_of_room(void)
+{
+    return service.unread_count > 0 && !pool_can_promise(&service.tables.pool, 0, 0);
+}
+
+/* ---- users that are gone ---- */
+
+static struct uuid gone[SERVICE_GONE_MAX]; /* deleted while tokens were unread: some of these may be theirs */
+static size_t gone_count;
+
+enum status unread_user_gone(const struct uuid *user)
+{
+    enum status status = gone_count == SERVICE_GONE_MAX ? unread_read() : STATUS_OK;
+    if (status == STATUS_OK && service.unread_count > 0) {
+        gone[gone_count++] = *user;
+    }
+    return status;
+}
+
+bool unread_is_gone(const struct uuid *user)
+{
+    size_t i = 0;
+    while (i < gone_count && !uuid_equal(&gone[i], user)) {
+        i++;
+    }
+    return i < gone_count;
+}
+
+void unread_start(void)
+{
+    met.count = 0;
+    gone_count = 0;
+}
+
+/* ---- changes that wait ---- */
+
+static bool add_waiting(struct token *slot, const struct store_record *record)
+{
+    static uint8_t bytes[TOKEN_TEXT_MAX_BYTES];
+    struct buffer waiting = buffer_over(bytes, sizeof bytes);
+    struct pool *pool = &service.tables.pool;
+    uint32_t text = 0;
+    buffer_append(&waiting, pool_text(pool, slot->text));
+    buffer_append_byte(&waiting, record->type);
+    buffer_append_byte(&waiting, (uint8_t)record->payload.size);
+    buffer_append_byte(&waiting, (uint8_t)(record->payload.size >> 8));
+    buffer_append(&waiting, record->payload);
+    bool added = !buffer_failed(&waiting) && pool_put_text(pool, POOL_ESSENTIAL, buffer_view(&waiting), &text);
+    if (added) {
+        pool_free_text(pool, slot->text);
+        slot->text = text;
+    }
+    return added;
+}
+
+bool unread_keeps(const struct store_record *record)
+{
+    if (service.unread_count == 0 || record->payload.size < UUID_BYTES) {
+        return false;
+    }
+    uint32_t ref = tokens_find_tail(&service.tables, record->payload.data + TOKEN_TAIL_AT);
+    return ref != 0 && token_at(&service.tables, ref)->family == TOKEN_UNREAD &&
+           add_waiting(token_at(&service.tables, ref), record);
+}
+
+bool unread_touch(const struct uuid *id, uint32_t at_s)
+{
+    uint32_t ref = tokens_find_tail(&service.tables, id->bytes + TOKEN_TAIL_AT);
+    struct token *slot = ref != 0 ? token_at(&service.tables, ref) : NULL;
+    if (slot == NULL || slot->family != TOKEN_UNREAD) {
+        return false;
+    }
+    slot->last_used_s = slot->last_used_s < at_s ? at_s : slot->last_used_s;
+    return true;
+}
+
+/* What has waited, in the order in which it came. */
+static enum status apply_waiting(uint32_t handle, struct store_record change)
+{
+    struct bytes waiting = pool_text(&service.tables.pool, handle);
+    enum status status = STATUS_OK;
+    while (waiting.size >= WAITING_HEADER_BYTES && status == STATUS_OK) {
+        size_t size = (size_t)waiting.data[1] | (size_t)waiting.data[2] << 8;
+        change.type = waiting.data[0];
+        change.payload = bytes_slice(waiting, WAITING_HEADER_BYTES, size);
+        waiting = bytes_slice(waiting, WAITING_HEADER_BYTES + size, waiting.size);
+        status = apply_record(&change);
+    }
+    pool_free_text(&service.tables.pool, handle);
+    return status;
+}
+
+/* ---- reading ---- */
+
+uint32_t unread_slot_of(const struct store_record *record)
+{
+    uint32_t ref = record->payload.size == RECORD_TOKEN_KNOWN_BYTES
+                       ? tokens_find_tail(&service.tables, record->payload.data)
+                       : 0;
+    return ref != 0 && is_at(token_at(&service.tables, ref), record) ? ref : 0;
+}
+
+enum status unread_fill(uint32_t ref, const struct token *token, const struct store_record *record)
+{
+    struct token *slot = token_at(&service.tables, ref);
+    struct token unread = *slot;
+    uncount(slot);
+    *slot = *token;
+    slot->id_next = unread.id_next;
+    slot->key_next = unread.key_next;
+    slot->segment = unread.segment;
+    slot->last_used_s = token->last_used_s < unread.last_used_s ? unread.last_used_s : token->last_used_s;
+    tokens_enter(&service.tables, ref, 0);
+    struct store_record change = {.segment = record->segment, .written_s = record->written_s};
+    return apply_waiting(unread.text, change);
+}
+
+/* The frame of this unread token; what it has for others is welcome. */
+static enum status read_frame_of(uint32_t ref)
+{
+    enum status status = store_read_rests(token_at(&service.tables, ref)->created_s);
+    bool is_read = token_at(&service.tables, ref)->family != TOKEN_UNREAD;
+    return status == STATUS_OK && !is_read ? STATUS_DAMAGED : status;
+}
+
+/* The frame of the next unread token, in the order of slots: about that of the log. */
+static enum status read_next(void)
+{
+    const struct tables *tables = &service.tables;
+    while (token_at(tables, service.unread_ref)->family != TOKEN_UNREAD) {
+        service.unread_ref = service.unread_ref + 1 < tables->token_end ? service.unread_ref + 1 : 1;
+    }
+    return read_frame_of(service.unread_ref);
+}
+
+enum status unread_read(void)
+{
+    enum status status = STATUS_OK;
+    while (service.unread_count > 0 && status == STATUS_OK) {
+        status = read_next();
+    }
+    gone_count = status == STATUS_OK ? 0 : gone_count;
+    return status;
+}
+
+enum status service_read_all(void)
+{
+    if (service.unread_count == 0) {
+        return STATUS_OK;
+    }
+    enum status status = unread_read();
+    if (status == STATUS_OK) {
+        status = check_replay();
+        sweep_all(clock_bound_s());
+    }
+    return status;
+}
+
+/* What it would answer now might not be true. */
+static void stop_if_failed(enum status status)
+{
+    if (status != STATUS_OK) {
+        log_alert("%s", store_sentence());
+        platform_power_off(EXIT_DAMAGED);
+    }
+}
+
+void unread_fetch(uint32_t ref)
+{
+    stop_if_failed(read_frame_of(ref));
+}
+
+void service_need_all(void)
+{
+    stop_if_failed(service_read_all());
+}
+
+bool unread_step(void)
+{
+    if (service.unread_count == 0) {
+        return false;
+    }
+    enum status status = read_next();
+    if (status == STATUS_OK && service.unread_count == 0) {
+        status = check_replay();
+    }
+    stop_if_failed(status);
+    return true;
+}
