@@ -89,7 +89,11 @@ void action_token_create(struct exchange *exchange)
         return;
     }
     service_view_tenant(exchange->caller.tenant_ref, &tenant);
-    tenant_policy_rules(tenant.policy, &command, &rules);
+    enum status status = tenant_policy_rules(tenant.policy, &command, &rules);
+    if (status != STATUS_OK) {
+        fail_status(exchange, status);
+        return;
+    }
     if (!rules.known) {
         (void)fail_admission(exchange, BYTES_LITERAL("unknown_action"));
         return;

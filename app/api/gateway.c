@@ -52,13 +52,17 @@ struct submission {
 
 /* ---- the policy ---- */
 
-static bool find_destination(struct bytes policy, const char *action, struct destination *destination)
+/* STATUS_NOT_FOUND: commands of this action go nowhere. */
+static enum status find_destination(struct bytes policy, const char *action, struct destination *destination)
 {
     struct policy_upstream upstream;
-    tenant_policy_upstream(policy, action, &upstream);
+    enum status status = tenant_policy_upstream(policy, action, &upstream);
+    if (status != STATUS_OK) {
+        return status;
+    }
     if (upstream.url.size == 0 || upstream.url.size > sizeof(destination->url_memory) ||
         upstream.ca_pem.size >= sizeof(destination->ca_pem)) {
-        return false;
+        return STATUS_NOT_FOUND;
     }
     memcpy(destination->url_memory, upstream.url.data, upstream.url.size);
     memset(destination->ca_pem, 0, sizeof(destination->ca_pem));
@@ -66,7 +70,7 @@ static bool find_destination(struct bytes policy, const char *action, struct des
         memcpy(destination->ca_pem, upstream.ca_pem.data, upstream.ca_pem.size);
     }
     struct bytes url = bytes_of(destination->url_memory, upstream.url.size);
-    return upstream_url_read(url, &destination->url) == STATUS_OK;
+    return upstream_url_read(url, &destination->url) == STATUS_OK ? STATUS_OK : STATUS_NOT_FOUND;
 }
 
 /* ---- what stands under the key ---- */
@@ -140,7 +144,11 @@ static bool admit(struct exchange *exchange, const struct submission *submission
         fail(exchange, FAULT_FORBIDDEN);
         return false;
     }
-    tenant_policy_rules(submission->tenant.policy, &submission->command, &rules);
+    enum status status = tenant_policy_rules(submission->tenant.policy, &submission->command, &rules);
+    if (status != STATUS_OK) {
+        fail_status(exchange, status);
+        return false;
+    }
     if (!rules.within_limit) {
         fail_reason(exchange, FAULT_NOT_ADMISSIBLE, BYTES_LITERAL("policy_limit"));
     }
@@ -252,8 +260,13 @@ static void submit(struct exchange *exchange, const char *action)
     static struct destination destination;
     struct submission submission = {.destination = &destination};
     service_view_tenant(exchange->caller.tenant_ref, &submission.tenant);
-    if (!find_destination(submission.tenant.policy, action, &destination)) {
+    enum status status = find_destination(submission.tenant.policy, action, &destination);
+    if (status == STATUS_NOT_FOUND) {
         fail(exchange, FAULT_NO_ROUTE);
+        return;
+    }
+    if (status != STATUS_OK) {
+        fail_status(exchange, status);
         return;
     }
     if (!read_submitted(exchange, action, &submission.command) ||

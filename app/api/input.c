@@ -56,7 +56,12 @@ bool read_object(struct exchange *exchange, const struct json **object)
     }
     enum json_duplicates duplicates =
         exchange->family == API_FAMILY_0 ? JSON_DUPLICATES_REFUSE : JSON_DUPLICATES_LAST;
-    if (json_read(body, duplicates, object, NULL) != STATUS_OK) {
+    enum status status = json_read(body, duplicates, object, NULL);
+    if (status == STATUS_FULL) {
+        fail_status(exchange, status);
+        return false;
+    }
+    if (status != STATUS_OK) {
         return fail_body(exchange, "json", "The body is not well-formed JSON.");
     }
     if (json_type(*object) != JSON_OBJECT) {

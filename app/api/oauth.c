@@ -81,8 +81,12 @@ static bool read_form(struct exchange *exchange, struct oauth_parameters *parame
 static bool read_json(struct exchange *exchange, struct oauth_parameters *parameters)
 {
     const struct json *root;
-    if (json_read(exchange->request->body, JSON_DUPLICATES_REFUSE, &root, NULL) != STATUS_OK ||
-        json_type(root) != JSON_OBJECT) {
+    enum status status = json_read(exchange->request->body, JSON_DUPLICATES_REFUSE, &root, NULL);
+    if (status == STATUS_FULL) {
+        fail_oauth(exchange, 503, "temporarily_unavailable", "Retry with backoff.");
+        return false;
+    }
+    if (status != STATUS_OK || json_type(root) != JSON_OBJECT) {
         return refuse_request(exchange, "The body must be a form or a JSON object.");
     }
     for (const struct json *member = json_first(root); member != NULL; member = json_next(member)) {

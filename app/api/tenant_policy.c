@@ -132,13 +132,14 @@ static bool within(const struct json *limits, const struct command *command)
     return limit == NULL || policy_amount_within(value, json_string(limit));
 }
 
-void tenant_policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules)
+enum status tenant_policy_rules(struct bytes policy, const struct command *command,
+                                struct action_rules *rules)
 {
     const struct json *root = NULL;
     *rules = (struct action_rules){policy_action_is_builtin(command->action), true, ACTION_LIFE_DEFAULT_S};
-    if (json_read(policy, JSON_DUPLICATES_LAST, &root, NULL) != STATUS_OK) {
-        rules->within_limit = false; /* it was checked when it was set: refuse rather than guess */
-        return;
+    enum status status = json_read(policy, JSON_DUPLICATES_LAST, &root, NULL);
+    if (status != STATUS_OK) {
+        return status;
     }
     const struct json *life_s = json_member(root, "action_token_ttl_s");
     const struct json *actions = json_member(root, "actions");
@@ -150,6 +151,7 @@ void tenant_policy_rules(struct bytes policy, const struct command *command, str
         rules->known = true;
         rules->within_limit = within(json_member(action, "limits"), command);
     }
+    return STATUS_OK;
 }
 
 static struct bytes text_member(const struct json *object, const char *name)
@@ -158,15 +160,17 @@ static struct bytes text_member(const struct json *object, const char *name)
     return member != NULL ? json_string(member) : (struct bytes){NULL, 0};
 }
 
-void tenant_policy_upstream(struct bytes policy, const char *action, struct policy_upstream *upstream)
+enum status tenant_policy_upstream(struct bytes policy, const char *action, struct policy_upstream *upstream)
 {
     const struct json *root = NULL;
     *upstream = (struct policy_upstream){0};
-    if (json_read(policy, JSON_DUPLICATES_LAST, &root, NULL) != STATUS_OK) {
-        return;
+    enum status status = json_read(policy, JSON_DUPLICATES_LAST, &root, NULL);
+    if (status != STATUS_OK) {
+        return status;
     }
     const struct json *actions = json_member(root, "actions");
     const struct json *rules = actions != NULL ? json_member(actions, action) : NULL;
     upstream->url = text_member(rules, "upstream");
     upstream->ca_pem = text_member(rules, "upstream_ca");
+    return STATUS_OK;
 }

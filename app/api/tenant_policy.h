@@ -18,14 +18,16 @@ struct action_rules {
     bool within_limit;
     uint32_t life_s; /* of an action token */
 };
-/* What a policy that tenant_policy_check found good says of a command. */
-void tenant_policy_rules(struct bytes policy, const struct command *command, struct action_rules *rules);
+/* What a policy that tenant_policy_check found good says of a command. Statuses of json_read. */
+enum status tenant_policy_rules(struct bytes policy, const struct command *command,
+                                struct action_rules *rules) MUST_USE;
 
 struct policy_upstream {
     struct bytes url; /* empty: this action goes nowhere. Views of the JSON document */
     struct bytes ca_pem;
 };
-/* Where commands of an action go. */
-void tenant_policy_upstream(struct bytes policy, const char *action, struct policy_upstream *upstream);
+/* Where commands of an action go. Statuses of json_read. */
+enum status tenant_policy_upstream(struct bytes policy, const char *action,
+                                   struct policy_upstream *upstream) MUST_USE;
 
 #endif

@@ -162,7 +162,12 @@ bool validate_body(struct validation *validation, bool optional)
         return utf8_check(body, NULL) == STATUS_OK ? refuse_model(validation, (struct bytes){NULL, 0}, body)
                                                    : refuse_parse(validation);
     }
-    if (json_read(body, JSON_DUPLICATES_LAST, &validation->object, &error) != STATUS_OK) {
+    enum status status = json_read(body, JSON_DUPLICATES_LAST, &validation->object, &error);
+    if (status == STATUS_FULL) {
+        fail_status(validation->exchange, status);
+        return false;
+    }
+    if (status != STATUS_OK) {
         return refuse_json(validation, &error);
     }
     if (json_type(validation->object) == JSON_NULL) {

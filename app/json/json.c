@@ -152,7 +152,9 @@ enum status json_read(struct bytes text, enum json_duplicates duplicates, const 
     arena_used_bytes = 0;
     arena_latest = 0;
     cJSON *tree = cJSON_ParseWithLength((const char *)text.data, text.size);
-    assert(tree != NULL); /* the scan is stricter than cJSON, and the arena large enough */
+    if (tree == NULL) {
+        return STATUS_FULL; /* the scan is stricter than cJSON: it can only be the arena */
+    }
     enum status status = finish_value(&reading, tree);
     if (status == STATUS_OK) {
         *root = (const struct json *)tree;

@@ -8,7 +8,7 @@
  *
  * Ownership: a document lives in the module's one arena until the next json_read (one request at a time); views that
  *   it returns die with it. Raw slices point into the caller's text.
- * Blocking: none. Failure: statuses below; the arena cannot overflow for texts up to JSON_TEXT_MAX_BYTES (limits.h).
+ * Blocking: none. Failure: statuses below; the arena has room for every text up to JSON_TEXT_MAX_BYTES (limits.h).
  */
 #ifndef JETON_JSON_JSON_H
 #define JETON_JSON_JSON_H
@@ -50,7 +50,8 @@ enum json_duplicates {
     JSON_DUPLICATES_REFUSE /* JSON_ERROR_DUPLICATE (family 0) */
 };
 
-/* Read a whole text. STATUS_OK and *root, or STATUS_INVALID and *error (error may be NULL). */
+/* Read a whole text. STATUS_OK and *root, or STATUS_INVALID and *error (error may be NULL), or STATUS_FULL: no room in the
+ * arena. */
 enum status json_read(struct bytes text, enum json_duplicates duplicates, const struct json **root,
                       struct json_error *error) MUST_USE;
 

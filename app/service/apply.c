@@ -120,8 +120,12 @@ static void set_flags(struct token_record *entry)
 static enum status prepare_token(struct token_record *entry, const struct store_record *record)
 {
     struct tables *tables = &service.tables;
+    /* Replay: tokens that had left the table when this one came must not take what is kept for essential texts. */
+    if (!tokens_have_room(tables, POOL_ISSUE, entry->text.size)) {
+        sweep_for_room(record->written_s);
+    }
     if (!tokens_have_room(tables, POOL_ESSENTIAL, entry->text.size)) {
-        sweep_all(record->written_s); /* replay: tokens that had left the table when this one came */
+        sweep_all(record->written_s);
     }
     if (!find_owners(entry) ||
         !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry->text, &entry->token.text)) {
@@ -182,9 +186,9 @@ static enum status apply_token(const struct store_record *record)
     return ref != 0 ? apply_read_token(ref, &entry, record) : apply_whole_token(&entry, record);
 }
 
-/* The token's text without the fields under `a` and `b` and with `added`. When the pool has no room the old text stays:
- * what the change means is in the slot, and a revocation never fails for its reason's sake. */
-static void edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct bytes added)
+/* The token's text without the fields under `a` and `b` and with `added`. False when the pool has no room: the old text
+ * stays. A revocation never fails for its reason's sake, nor a consumption for its key's: what they mean is in the slot. */
+static bool edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct bytes added)
 {
     struct token *token = token_at(&service.tables, ref);
     struct buffer edit = buffer_over(edit_bytes, sizeof edit_bytes);
@@ -197,9 +201,23 @@ static void edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct b
         }
     }
     buffer_append(&edit, added);
-    if (!buffer_failed(&edit) && edit.size <= TOKEN_TEXT_MAX_BYTES) {
-        (void)entity_set_text(&service.tables, MEMO_TOKEN, ref, &token->text, buffer_view(&edit));
+    return !buffer_failed(&edit) && edit.size <= TOKEN_TEXT_MAX_BYTES &&
+           entity_set_text(&service.tables, MEMO_TOKEN, ref, &token->text, buffer_view(&edit));
+}
+
+/* The token with this id, with room for that much more text if there can be: the verb saw to it; a replay lets go of what
+ * had left the table when this record came. */
+static uint32_t find_with_room(const struct store_record *record, const struct uuid *id, size_t added_bytes)
+{
+    uint32_t ref = tokens_find_id(&service.tables, id);
+    if (ref != 0) {
+        struct bytes text = pool_text(&service.tables.pool, token_at(&service.tables, ref)->text);
+        if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, text.size + added_bytes)) {
+            sweep_all(record->written_s);
+            ref = tokens_find_id(&service.tables, id);
+        }
     }
+    return ref;
 }
 
 static void revoke(struct token *token, uint32_t at_s)
@@ -217,7 +235,7 @@ static enum status apply_revoked(const struct store_record *record)
     enum status status = record_get_change(record->payload, &change);
     uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
     if (ref != 0) {
-        edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, change.text);
+        (void)edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, change.text);
         revoke(token_at(&service.tables, ref), change.at_s);
     }
     return status;
@@ -234,7 +252,7 @@ static enum status apply_consumed(const struct store_record *record)
             return STATUS_DAMAGED;
         }
         if (change.text.size > 0) {
-            edit_text(ref, FIELD_TAG_END, FIELD_TAG_END, change.text);
+            (void)edit_text(ref, FIELD_TAG_END, FIELD_TAG_END, change.text);
         }
         token->flags |= TOKEN_FLAG_CONSUMED;
         token->updated_s = change.at_s;
@@ -247,7 +265,8 @@ static enum status apply_rotated(const struct store_record *record)
 {
     struct rotated_record change;
     enum status status = record_get_rotated(record->payload, &change);
-    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    const size_t added_max = 2 * FIELD_HEADER_BYTES + FIELD_PREVIOUS_BYTES + FIELD_MEMO_BYTES;
+    uint32_t ref = status == STATUS_OK ? find_with_room(record, &change.id, added_max) : 0;
     if (ref == 0) {
         return status;
     }
@@ -264,7 +283,9 @@ static enum status apply_rotated(const struct store_record *record)
     if (buffer_failed(&added)) {
         return STATUS_DAMAGED;
     }
-    edit_text(ref, FIELD_PREVIOUS, FIELD_PREVIOUS, buffer_view(&added));
+    if (!edit_text(ref, FIELD_PREVIOUS, FIELD_PREVIOUS, buffer_view(&added))) {
+        return no_room(); /* the former secret works for its overlap: that was promised */
+    }
     memcpy(token->mac, change.mac, sizeof token->mac);
     token->updated_s = change.at_s;
     return STATUS_OK;
@@ -279,12 +300,14 @@ static enum status apply_access_cut(const struct store_record *record)
     if (status == STATUS_OK && cut.data == NULL) {
         return STATUS_DAMAGED;
     }
-    uint32_t ref = status == STATUS_OK ? tokens_find_id(&service.tables, &change.id) : 0;
+    uint32_t ref = status == STATUS_OK ? find_with_room(record, &change.id, change.text.size) : 0;
     if (ref != 0) {
         struct uuid jti;
         memcpy(jti.bytes, cut.data, UUID_BYTES);
         ids_seen(&jti);
-        edit_text(ref, FIELD_ACCESS_CUT, FIELD_ACCESS_CUT, change.text);
+        if (!edit_text(ref, FIELD_ACCESS_CUT, FIELD_ACCESS_CUT, change.text)) {
+            return no_room(); /* without the cut, what was revoked would come back */
+        }
     }
     return status;
 }
@@ -361,7 +384,7 @@ static enum status apply_revoked_many(const struct store_record *record)
             continue;
         }
         if (bulk.number == 0) {
-            edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, bulk.text);
+            (void)edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, bulk.text);
         }
         token->note = bulk.number;
         revoke(token, bulk.at_s);

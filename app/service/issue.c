@@ -18,7 +18,8 @@ static enum status create(const struct token *token, struct buffer *text, uint32
     struct tables *tables = &service.tables;
     *ref = 0;
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
-        sweep_for_room();
+        service_need_all();
+        sweep_for_room(clock_bound_s());
     }
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
         return STATUS_FULL;

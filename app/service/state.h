@@ -30,6 +30,7 @@ struct service_state {
     struct service_keys keys;
     uint32_t root_ref; /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
+    int64_t swept_for_room_s;
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
     uint32_t unread_ref;   /* the background comes to it next */
     uint32_t filled_ref;   /* the last that was read */
@@ -166,8 +167,8 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 
 void upkeep_start(void);
 void touch(uint32_t ref);
-void sweep_all(int64_t now_s); /* drop every token that may be forgotten */
-void sweep_for_room(void);     /* the same now, at most once a second: the table is full */
+void sweep_all(int64_t now_s);      /* drop every token that may be forgotten */
+void sweep_for_room(int64_t now_s); /* the same, at most once for each second: issuing has no room */
 
 /* ---- views (views.c) ---- */
 

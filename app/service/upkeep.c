@@ -20,7 +20,6 @@ static size_t ring_first;
 static size_t ring_count;
 static uint32_t sweep_ref; /* next slot to look at; 0: no sweep is going on */
 static int64_t next_sweep_s;
-static int64_t swept_for_room_s;
 static uint8_t edit_bytes[TOKEN_TEXT_MAX_BYTES];
 
 /* ---- last use ---- */
@@ -116,18 +115,17 @@ void sweep_all(int64_t now_s)
     }
 }
 
-void sweep_for_room(void)
+void sweep_for_room(int64_t now_s)
 {
-    if (clock_bound_s() != swept_for_room_s) {
-        service_need_all();
-        swept_for_room_s = clock_bound_s();
-        sweep_all(swept_for_room_s);
+    if (now_s != service.swept_for_room_s) {
+        service.swept_for_room_s = now_s;
+        sweep_all(now_s);
     }
 }
 
 void upkeep_start(void)
 {
-    swept_for_room_s = 0;
+    service.swept_for_room_s = 0;
     ring_first = 0;
     ring_count = 0;
     sweep_ref = 0;

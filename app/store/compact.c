@@ -14,7 +14,7 @@
 #define URGENT_FACTOR     64 /* the same when the reserve is being used */
 #define WORK_BYTES_PER_US 16 /* what a slow machine (software emulation) reads, opens and appends again */
 #define FLUSH_WORK_FACTOR                                                                                    \
-    4 /* bytes read in a flush for each byte that it writes, when free segments are few */
+    4 /* bytes read in a flush for each byte that it writes, when the margin is used up */
 #define FLUSH_WORK_MIN 4096
 #define FLUSH_WORK_MAX (64 * 1024) /* and the frame that crosses it: no request waits longer than for that */
 #define QUIET_S        1           /* a log without news for that long gets its mark */
@@ -52,11 +52,16 @@ static void note_work(size_t size)
     change_credit(&store_state.compaction.urgent_bytes, -(int64_t)size, 4 * ring_bytes);
 }
 
-/* Compaction begins a little above the reserve that stops issuing. */
+/* Compaction begins a little above the reserve that stops issuing, so many segments. */
+static uint32_t margin(void)
+{
+    uint32_t share = store_state.segment_count / 32;
+    return share > 2 ? share : 2;
+}
+
 static uint32_t trigger(void)
 {
-    uint32_t margin = store_state.segment_count / 32;
-    return writer_issue_reserve() + (margin > 2 ? margin : 2);
+    return writer_issue_reserve() + margin();
 }
 
 bool compact_is_wanted(void)
@@ -184,18 +189,26 @@ bool store_step(int64_t now_s, uint32_t budget_us)
     return false;
 }
 
+/* Keep pace with the writers: what this group writes is freed elsewhere, more times over the less is left of the margin, so
+ * that the work is spread over many groups. */
+static int64_t flush_work_bytes(void)
+{
+    uint32_t missing = trigger() - store_state.free_count;
+    missing = missing < margin() ? missing : margin();
+    int64_t work_bytes = ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) *
+                             FLUSH_WORK_FACTOR * missing / margin() +
+                         FLUSH_WORK_MIN;
+    return work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX;
+}
+
 enum status store_flush(int64_t now_s)
 {
     if (store_state.phase != PHASE_OPEN)
         return STATUS_READ_ONLY;
     if (store_state.newest_record == store_state.durable_record)
         return STATUS_OK;
-    /* Keep pace with the writers: what this group writes is freed elsewhere, a few times over. */
-    int64_t work_bytes =
-        ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) * FLUSH_WORK_FACTOR +
-        FLUSH_WORK_MIN;
     if (compact_is_wanted()) {
-        enum status status = compact_some(now_s, work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX);
+        enum status status = compact_some(now_s, flush_work_bytes());
         if (status == STATUS_READ_ONLY)
             return status;
     }

@@ -130,23 +130,29 @@ void bench_amplify(void)
 
 #define STALL_TURNS 20000
 
-static uint32_t turns_ns[STALL_TURNS];
-static uint32_t scratch_ns[STALL_TURNS];
+static uint32_t scratch[STALL_TURNS];
 
-/* Sorts turns_ns by its four bytes, the lowest first. */
-static void sort_turns(void)
+/* Something of each turn of a series. */
+struct stall {
+    const char *names[3]; /* of the median, of the most but a thousandth, of the most */
+    uint32_t unit;        /* what is said is in so many */
+    uint32_t turns[STALL_TURNS];
+};
+
+/* By four bytes, the lowest first. */
+static void sort(uint32_t *values, size_t count)
 {
-    uint32_t *from = turns_ns;
-    uint32_t *to = scratch_ns;
+    uint32_t *from = values;
+    uint32_t *to = scratch;
     for (int shift = 0; shift < 32; shift += 8) {
         size_t starts[257] = {0};
-        for (size_t i = 0; i < STALL_TURNS; i++) {
+        for (size_t i = 0; i < count; i++) {
             starts[(from[i] >> shift & 255) + 1]++;
         }
         for (size_t i = 1; i < 257; i++) {
             starts[i] += starts[i - 1];
         }
-        for (size_t i = 0; i < STALL_TURNS; i++) {
+        for (size_t i = 0; i < count; i++) {
             to[starts[from[i] >> shift & 255]++] = from[i];
         }
         uint32_t *swapped = from;
@@ -155,28 +161,55 @@ static void sort_turns(void)
     }
 }
 
+static void say_stall(struct stall *stall, size_t count)
+{
+    const size_t places[] = {count / 2, count - count / 1000 - 1, count - 1};
+    sort(stall->turns, count);
+    for (size_t i = 0; i < 3; i++) {
+        bench_say(stall->names[i], stall->turns[places[i]] / stall->unit);
+    }
+}
+
+static void time_turns(size_t count)
+{
+    static struct stall all = {{"median_us", "p999_us", "max_us"}, 1000, {0}};
+    static struct stall device = {{"device_median_us", "device_p999_us", "device_max_us"}, 1000, {0}};
+    static struct stall programmed = {{"programmed_median", "programmed_p999", "programmed_max"}, 1, {0}};
+    struct store_stats before;
+    struct store_stats after;
+    uint64_t relocated_bytes = measured.relocated_bytes;
+    for (size_t turn = 0; turn < count; turn++) {
+        for (size_t i = 0; i < BENCH_GROUP; i++) {
+            write_user(first_user + (uint32_t)(next_random() % user_count));
+        }
+        service_clock_update();
+        store_stats(&before);
+        uint64_t begin_ns = bench_clock_ns();
+        uint64_t flash_ns = measured.flash_ns;
+        bench_flush();
+        (void)store_step(service_now_s(), UPKEEP_BUSY_US);
+        all.turns[turn] = (uint32_t)(bench_clock_ns() - begin_ns);
+        device.turns[turn] = (uint32_t)(measured.flash_ns - flash_ns);
+        store_stats(&after);
+        programmed.turns[turn] = (uint32_t)(after.programmed_bytes - before.programmed_bytes);
+    }
+    bench_say("relocated_bytes", measured.relocated_bytes - relocated_bytes);
+    say_stall(&all, count);
+    say_stall(&device, count);
+    say_stall(&programmed, count);
+}
+
 void bench_stall(void)
 {
+    size_t turns = (size_t)bench_option("turns", STALL_TURNS);
+    bench_expect(turns > 0 && turns <= STALL_TURNS, "turns");
     (void)bench_start();
     first_user = service.tables.users.used_end;
     fill_to(bench_option("live", LIVE_PERCENT), 0);
     struct store_stats stats;
     store_stats(&stats);
     turn_log(stats.capacity_bytes);
-    uint64_t relocated_bytes = measured.relocated_bytes;
-    for (size_t turn = 0; turn < STALL_TURNS; turn++) {
-        for (size_t i = 0; i < BENCH_GROUP; i++) {
-            write_user(first_user + (uint32_t)(next_random() % user_count));
-        }
-        service_clock_update();
-        uint64_t begin_ns = bench_clock_ns();
-        bench_flush();
-        (void)store_step(service_now_s(), UPKEEP_BUSY_US);
-        turns_ns[turn] = (uint32_t)(bench_clock_ns() - begin_ns);
+    for (uint64_t series = bench_option("series", 1); series > 0; series--) {
+        time_turns(turns);
     }
-    sort_turns();
-    bench_say("relocated_bytes", measured.relocated_bytes - relocated_bytes);
-    bench_say("median_us", turns_ns[STALL_TURNS / 2] / 1000);
-    bench_say("p999_us", turns_ns[STALL_TURNS - STALL_TURNS / 1000 - 1] / 1000);
-    bench_say("max_us", turns_ns[STALL_TURNS - 1] / 1000);
 }

@@ -2,8 +2,9 @@
  * What the files of the store bench share. The bench is an app_main() of its own, linked in the place of app/main.c with
  * either platform: build/bench/store (a process) and build/bench/store.elf (an image). Boot options choose what it does:
  *
- *   bench=fill|replay|lookup|memory|amplify|creates   count=N (tokens)   table=BYTES (of the token table)
- *   live=PERCENT (amplify: of the store's capacity)    cold=PERCENT (amplify: of the live part)
+ *   bench=fill|replay|lookup|amplify|stall|creates   count=N (tokens)   table=BYTES (of the token table)
+ *   live=PERCENT (amplify, stall: of the store's capacity)    cold=PERCENT (amplify: of the live part)
+ *   turns=N (stall: of one series)    series=N (stall)
  *
  * It says `name=number` on the console, a line each.
  */

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Two clones of one snapshot: with an identifier of its own each (QEMU's vmgenid), neither gives a secret that
-the other gives, and each says that
-it is one. The snapshot is a migration into a file.
+"""Two clones of one snapshot: with an identifier of its own each (QEMU's vmgenid), neither gives a secret that the other
+gives, nor draws a random number that the other draws, and each says that it is one. The snapshot is a migration into a file.
+
+Tokens tell times too, which differ; the random of a ServerHello is the generator's alone, and the first that a clone draws.
 
 Ends with 'N passed, N failed, N skipped'; exit code 77 where there is no QEMU.
 """
@@ -15,10 +16,12 @@ import uuid
 
 from appliance import Client, Suite, first_tenant, make_user
 import machine  # of images/, through appliance
+import tls_hello
 from test_crashes import Box
 
 PATIENCE_S = 30
 SECRETS = 8
+HELLOS = 4
 
 
 def vmgenid():
@@ -61,12 +64,28 @@ def snapshot(box):
     return path
 
 
+def server_randoms(port):
+    """Of the ServerHellos that some ClientHellos get."""
+    found = set()
+    for _ in range(HELLOS):
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as stream:
+            stream.sendall(tls_hello.hello_record())
+            answer = b""
+            while not tls_hello.split(answer):
+                answer += stream.recv(4096)
+            kind, body = tls_hello.split(answer)[0]
+            assert kind == tls_hello.HANDSHAKE and body[0] == 2, answer
+            found.add(body[6:38])
+    return found
+
+
 def clone(box, path, identifier):
     """A running copy of the box, with a disk of its own."""
     copy = Box("q35", [], (*identifier, "-incoming", f"exec:cat {path}", "-S"), before=lambda directory: shutil.copy(
         os.path.join(box.directory, "disk.img"), directory))
     wait_status(copy, "query-status", "status", "paused")
     execute(copy, "cont")
+    copy.randoms = server_randoms(copy.port)
     shutil.copy(os.path.join(box.directory, "ca.pem"), copy.directory)
     return copy, Client(f"https://127.0.0.1:{copy.port}", os.path.join(copy.directory, "ca.pem"))
 
@@ -91,6 +110,8 @@ def test_clones(suite):
         first, first_client = clone(box, path, vmgenid())
         second, second_client = clone(box, path, vmgenid())
         with first, second:
+            suite.equal("each clone draws its own", (len(first.randoms), len(second.randoms)), (HELLOS, HELLOS))
+            suite.check("no random number twice", not first.randoms & second.randoms, first.randoms & second.randoms)
             ours = secrets(first_client, basic, user, tenant)
             theirs = secrets(second_client, basic, user, tenant)
             suite.equal("each clone makes its own", (len(ours), len(theirs)), (SECRETS, SECRETS))

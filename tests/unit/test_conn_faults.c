@@ -5,6 +5,7 @@
 #include "service/service.h"
 #include "store/store.h"
 #include "tests/support/conn_rig.h"
+#include "tests/support/takes.h"
 
 static const mbedtls_ssl_protocol_version versions[] = {MBEDTLS_SSL_VERSION_TLS1_2,
                                                         MBEDTLS_SSL_VERSION_TLS1_3};
@@ -63,6 +64,75 @@ static void test_conn_memory_fails(void **state)
     }
 }
 
+/* What came, with that of an answer which waited until it was durable. */
+static const char *read_durable(void)
+{
+    const char *text = rig_client_read();
+    assert_int_equal(store_flush(service_now_s()), STATUS_OK);
+    if (conn.state != CONN_WAIT_DURABLE)
+        return text;
+    conn_release(&conn, true, now_ms);
+    return rig_client_read();
+}
+
+/* A long request; a long answer (which ends in so many braces) that depends on a change; a change: how many were answered. */
+static size_t ask_three_times(void)
+{
+    static char text[7000];
+    snprintf(text, sizeof text, "GET /health/alive?%06000d HTTP/1.1\r\nHost: jeton\r\n\r\n", 0);
+    rig_client_send(text);
+    size_t answers = rig_count_of(read_durable(), "\"state\":\"alive\"");
+    assert_int_equal(service_setting_set("faults", BYTES_LITERAL("a change")), STATUS_OK);
+    if (conn.state < CONN_CLOSING)
+        rig_client_send("GET /openapi.json HTTP/1.1\r\nHost: jeton\r\n\r\n");
+    answers += rig_count_of(read_durable(), "}}}}}}}");
+    if (conn.state < CONN_CLOSING)
+        rig_create_token();
+    return answers + rig_count_of(read_durable(), "201 Created");
+}
+
+static size_t exchange(void)
+{
+    if (!rig_open_conn(HEAP_BYTES)) {
+        conn_end(&conn);
+        return 0;
+    }
+    tls_client_open(&client, &wire, MBEDTLS_SSL_VERSION_TLS1_3);
+    size_t answers = rig_shake_hands() ? ask_three_times() : 0;
+    assert_true(answers == 3 || conn.state >= CONN_CLOSING);
+    rig_close_both();
+    return answers;
+}
+
+static size_t exchange_failing(uint64_t first, uint64_t number)
+{
+    takes_fail(first, number);
+    takes_begin();
+    size_t answers = exchange();
+    takes_end();
+    takes_give();
+    return answers;
+}
+
+/* With the k-th chunk of a connection's buffers failing, for every k: all answers or an end, and nothing kept; the
+ * next connection is served. */
+static void test_each_chunk_fails(void **state)
+{
+    (void)state;
+    size_t ended = 0;
+    takes.heap = &conn_heap;
+    assert_int_equal(exchange_failing(0, 0), 3);
+    uint64_t count = takes.count;
+    for (uint64_t k = 1; k <= count; k++) {
+        ended += exchange_failing(k, 1) < 3;
+        ended += exchange_failing(k, TAKES_ALL) < 3;
+        assert_int_equal(exchange_failing(0, 0), 3);
+    }
+    takes.heap = NULL;
+    print_message("%u chunks, %zu connections ended early\n", (unsigned)count, ended);
+    assert_in_range(ended, 20, 2 * count);
+}
+
 /* Any one byte of the client's stream changed: the server ends the connection, with an alert, or it did not matter. */
 static void test_changed_bytes(void **state)
 {
@@ -118,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_library_memory_fails),
         cmocka_unit_test(test_conn_memory_fails),
+        cmocka_unit_test(test_each_chunk_fails),
         cmocka_unit_test(test_changed_bytes),
         cmocka_unit_test(test_garbage),
     };

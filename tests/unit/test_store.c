@@ -248,6 +248,53 @@ static void test_other_geometry(void **state)
     free(copy);
 }
 
+/* Change one byte of the header in the first `copies` copies, and make their CRCs right again (FORMAT.md, Header). */
+static void forge_header(size_t at, uint8_t flip, uint32_t copies)
+{
+    for (uint32_t copy = 0; copy < copies; copy++) {
+        uint8_t body[256];
+        const uint8_t *block = sim_flash_contents().data + copy * 4096;
+        memcpy(body, block + 512, sizeof body);
+        body[at] ^= flip;
+        uint32_t crc = frame_crc(frame_crc(0, bytes_of(block, 16)), bytes_of(body, 252));
+        for (int i = 0; i < 4; i++)
+            body[252 + i] = (uint8_t)(crc >> 8 * i);
+        sim_flash_poke(copy * 4096 + 512, bytes_of(body, sizeof body));
+    }
+}
+
+/* Whole headers that say what this program cannot use, or that are not of one device. */
+static void test_other_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t at;
+        uint8_t flip;
+        uint32_t copies;
+        enum status status;
+        const char *words;
+    } rows[] = {
+        {0, 0x40, 2, STATUS_FOREIGN, "format version"},      {5, 0x01, 2, STATUS_FOREIGN, "format version"},
+        {22, 0x01, 2, STATUS_FOREIGN, "describes a layout"}, /* segments of 64 KiB more */
+        {21, 0x80, 2, STATUS_FOREIGN, "describes a layout"}, /* of nothing */
+        {24, 0x10, 2, STATUS_FOREIGN, "describes a layout"}, /* none */
+        {28, 0x01, 2, STATUS_FOREIGN, "describes a layout"}, /* they begin elsewhere */
+        {32, 0x01, 1, STATUS_DAMAGED, "different devices"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        lab_make_flash(SIM_FLASH_NOR, 16);
+        lab_boot(true);
+        checker_start();
+        lab_create(1, 10);
+        lab_flush();
+        forge_header(rows[i].at, rows[i].flip, rows[i].copies);
+        lab_expect_refusal(NO_BYTES, rows[i].status, rows[i].words);
+        forge_header(rows[i].at, rows[i].flip, rows[i].copies);
+        lab_boot(false);
+        lab_check();
+    }
+}
+
 /* ---- the frame codec ---- */
 
 static void test_crc(void **state)
@@ -369,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_device_secret),
         cmocka_unit_test(test_header_copies),
         cmocka_unit_test(test_other_geometry),
+        cmocka_unit_test(test_other_headers),
     };
     return cmocka_run_group_tests(tests, lab_start, NULL);
 }
