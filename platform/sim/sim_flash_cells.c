@@ -25,6 +25,7 @@ void sim_flash_pending_clear(void)
     for (size_t i = 0; i < sim_flash.pending.count; i++)
         sim_flash.newest[sim_flash.pending.versions[i].sector] = 0;
     sim_flash.pending.count = 0;
+    sim_flash.pending.covered = 0;
 }
 
 static void pending_add(uint32_t sector, const uint8_t *data)
@@ -131,14 +132,23 @@ void sim_flash_settle(enum sim_settle settle, uint64_t value)
     sim_flash_pending_clear();
 }
 
+/* What the sync under way covers, oldest first; what is younger stays pending. */
 static void make_durable(void)
 {
-    for (size_t i = 0; i < sim_flash.pending.count; i++) {
-        size_t offset = (size_t)sim_flash.pending.versions[i].sector * SIM_FLASH_DISK_GRAIN;
+    struct sim_pending *pending = &sim_flash.pending;
+    size_t covered = pending->covered;
+    size_t count = pending->count;
+
+    if (covered == 0)
+        return;
+    for (size_t i = 0; i < covered; i++) {
+        size_t offset = (size_t)pending->versions[i].sector * SIM_FLASH_DISK_GRAIN;
         sim_flash_touch(offset, SIM_FLASH_DISK_GRAIN);
-        memcpy(sim_flash.durable + offset, sim_flash.now + offset, SIM_FLASH_DISK_GRAIN);
+        memcpy(sim_flash.durable + offset, pending->versions[i].data, SIM_FLASH_DISK_GRAIN);
     }
     sim_flash_pending_clear();
+    for (size_t i = covered; i < count; i++)
+        pending_add(pending->versions[i].sector, pending->versions[i].data);
 }
 
 /* ---- operations ---- */
@@ -159,6 +169,7 @@ static uint64_t grain_count(const struct sim_operation *operation)
     case SIM_OPERATION_ERASE:
         return sim_flash.block_bytes / sim_flash.grain_bytes;
     case SIM_OPERATION_SYNC:
+    case SIM_OPERATION_SYNC_BEGIN:
         break;
     }
     return 0;
@@ -219,6 +230,8 @@ static void apply_whole(const struct sim_operation *operation)
 {
     if (operation->kind == SIM_OPERATION_SYNC)
         make_durable();
+    else if (operation->kind == SIM_OPERATION_SYNC_BEGIN)
+        sim_flash.pending.covered = sim_flash.pending.count;
     else
         apply_grains(operation, 0, grain_count(operation));
 }
