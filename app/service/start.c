@@ -93,13 +93,13 @@ void service_settle(void)
         return;
     }
     empty_tables();
+    derive_keys(); /* requests are looked at even when nothing can be read */
     service.is_rolled_back = true;
     if (store_replay_durable() != STATUS_OK) {
         log_alert("the flash cannot be read either: every request gets 503");
         return;
     }
     tables_sort(&service.tables);
-    derive_keys();
     upkeep_start();
     signing_reload();
     log_alert("what was not durable when the flash failed is forgotten");

@@ -98,11 +98,16 @@ static void settle_sector(uint32_t sector, uint64_t choice)
     memcpy(sim_flash.now + offset, sim_flash.durable + offset, SIM_FLASH_DISK_GRAIN);
 }
 
-static uint64_t settle_choice(enum sim_settle settle, uint64_t *value, uint64_t choices)
+static uint64_t settle_choice(enum sim_settle settle, uint64_t *value, uint32_t sector)
 {
+    uint64_t choices = (uint64_t)version_count(sector) + 1;
     uint64_t choice;
 
     switch (settle) {
+    case SIM_SETTLE_LATE:
+        if (sim_flash.newest[sector] > sim_flash.pending.covered)
+            return 1;
+        return *value == 0 ? 0 : sim_random(value) % choices;
     case SIM_SETTLE_KEPT:
         return 1;
     case SIM_SETTLE_SEED:
@@ -127,7 +132,7 @@ void sim_flash_settle(enum sim_settle settle, uint64_t value)
         uint32_t sector = sim_flash.pending.versions[i].sector;
         if (!is_first_of_sector(&sim_flash.pending.versions[i]))
             continue;
-        settle_sector(sector, settle_choice(settle, &value, (uint64_t)version_count(sector) + 1));
+        settle_sector(sector, settle_choice(settle, &value, sector));
     }
     sim_flash_pending_clear();
 }
