@@ -34,7 +34,7 @@ static struct net_address told[ADDRESSES_MAX]; /* on the console */
 static size_t told_count;
 static bool server_is_up;
 static struct gather gather;
-static uint64_t commit_ns; /* when what is written has waited for more long enough; 0: it has not to */
+static uint64_t commit_ns;      /* when what is written has waited for more long enough; 0: it has not to */
 static uint64_t flush_begin_ns; /* of the flush under way; 0: none was begun here */
 static bool is_flushing;
 
@@ -304,13 +304,13 @@ static void end_flush(void)
 
 /* Make what was written durable together, unless more may soon share it. While one group is being made durable the next
  * one is gathered; a device that does not wait has ended at once. */
-static void commit(void)
+static void commit(bool busy)
 {
     end_flush();
     if (is_flushing)
         return;
     uint64_t now_ns = platform_monotonic_ns();
-    commit_ns = gather_until_ns(&gather, store_newest() - store_durable(), now_ns);
+    commit_ns = gather_until_ns(&gather, store_newest() - store_durable(), busy, now_ns);
     if (commit_ns != 0)
         return;
     flush_begin_ns = now_ns;
@@ -341,7 +341,7 @@ static bool turn(void)
     follow_addresses();
     if (server_is_up) {
         busy |= server_step();
-        commit();
+        commit(busy);
     }
     platform_nic_flush();
     return busy;

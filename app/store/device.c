@@ -54,7 +54,8 @@ enum status device_erase(uint32_t block_index)
 
 void device_sync_begin(void)
 {
-    store_state.prepared_erased = false; /* covered; whether it is durable nobody asks before the sync has ended */
+    store_state.prepared_erased =
+        false; /* covered; whether it is durable nobody asks before the sync has ended */
     flash_sync_begin();
 }
 

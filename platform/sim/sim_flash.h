@@ -91,9 +91,9 @@ enum sim_settle {
     SIM_SETTLE_KEPT,  /* every one as last written */
     SIM_SETTLE_SEED,  /* each by a draw from seed `value` */
     SIM_SETTLE_INDEX, /* outcome number `value` of sim_flash_outcome_count() */
-    SIM_SETTLE_LATE,  /* what was written after the sync under way began is kept; the rest is drawn from seed `value`, and
+    SIM_SETTLE_LATE, /* what was written after the sync under way began is kept; the rest is drawn from seed `value`, and
                        * lost where that is 0 */
-    SIM_SETTLE_HOLD   /* undecided: the test calls sim_flash_settle() before the next open */
+    SIM_SETTLE_HOLD /* undecided: the test calls sim_flash_settle() before the next open */
 };
 
 struct sim_cut {

@@ -32,7 +32,7 @@ static struct gpt_span place; /* of the flash on the disk */
 static uint32_t grain_bytes;
 static uint32_t block_bytes;
 static struct span ahead[BLOCK_SLOTS]; /* what each slot has read or reads ahead */
-static enum status flush_status; /* STATUS_AGAIN: under way */
+static enum status flush_status;       /* STATUS_AGAIN: under way */
 static struct span last_read;
 static uint64_t last_step;
 

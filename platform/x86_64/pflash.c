@@ -244,6 +244,6 @@ static void pflash_sleep_end(void)
 {
 }
 
-const struct flash_backend flash_pflash = {pflash_open,       pflash_read,     pflash_program,
-                                           pflash_erase,      pflash_sync_begin, pflash_sync_end,
+const struct flash_backend flash_pflash = {pflash_open,        pflash_read,       pflash_program,
+                                           pflash_erase,       pflash_sync_begin, pflash_sync_end,
                                            pflash_sleep_begin, pflash_sleep_end};

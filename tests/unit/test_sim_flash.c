@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "platform/flash.h"
-#include "platform/platform.h"
 #include "platform/sim/sim.h"
 #include "platform/sim/sim_flash.h"
 
@@ -476,103 +475,6 @@ static void test_operation_hook(void **state)
     assert_int_equal(counts[SIM_OPERATION_SYNC_BEGIN], 1);
 }
 
-/* ---- a sync under way ---- */
-
-static void begin_body(void *context)
-{
-    (void)context;
-    flash_sync_begin();
-}
-
-static void poll_body(void *context)
-{
-    enum status *status = context;
-
-    *status = flash_sync_poll();
-}
-
-static enum status poll_sync(void)
-{
-    enum status status = STATUS_IO;
-
-    assert_int_equal(sim_run(poll_body, &status).kind, SIM_END_RETURNED);
-    return status;
-}
-
-static void test_sync_takes_its_time(void **state)
-{
-    enum status status;
-
-    (void)state;
-    make(SIM_FLASH_DISK);
-    sim_flash_set_sync_ns(1000);
-    assert_int_equal(sim_run(poll_body, &status).kind, SIM_END_MISUSE);
-    flash_sync_begin();
-    assert_int_equal(sim_run(begin_body, NULL).kind, SIM_END_MISUSE);
-    assert_int_equal(poll_sync(), STATUS_AGAIN);
-    sim_advance_ns(999);
-    assert_int_equal(poll_sync(), STATUS_AGAIN);
-    sim_advance_ns(1);
-    assert_int_equal(poll_sync(), STATUS_OK);
-    flash_sync_begin();
-    uint64_t begin_ns = platform_monotonic_ns();
-    platform_sleep_until(UINT64_MAX); /* its end wakes the sleeper */
-    assert_int_equal(platform_monotonic_ns(), begin_ns + 1000);
-    assert_int_equal(poll_sync(), STATUS_OK);
-    begin_ns = platform_monotonic_ns();
-    assert_int_equal(flash_sync(), STATUS_OK);
-    assert_int_equal(platform_monotonic_ns(), begin_ns + 1000);
-}
-
-static void test_sync_covers_what_was_before(void **state)
-{
-    (void)state;
-    make(SIM_FLASH_DISK);
-    assert_int_equal(program(0, 512), SIM_END_RETURNED);
-    flash_sync_begin();
-    assert_int_equal(program(512, 512), SIM_END_RETURNED);
-    assert_int_equal(sim_flash_pending_sectors(), 2);
-    assert_int_equal(poll_sync(), STATUS_OK);
-    assert_int_equal(sim_flash_pending_sectors(), 1);
-    sim_flash_settle(SIM_SETTLE_LOST, 0);
-    assert_true(holds(0, 0, 512));
-    assert_true(blank(512, 512));
-}
-
-/* Before the end of a sync nothing of it is certain, and what came later may be all there is. */
-static void test_cut_while_a_sync_is_under_way(void **state)
-{
-    const enum sim_settle settles[] = {SIM_SETTLE_LOST, SIM_SETTLE_KEPT, SIM_SETTLE_LATE};
-    struct call call = {SIM_OPERATION_PROGRAM, 512, 512, STATUS_OK};
-
-    (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        struct sim_cut cut = {1, SIM_CUT_AFTER, 0, settles[i], 0};
-        make(SIM_FLASH_DISK);
-        sim_flash_cut(&cut);
-        assert_int_equal(program(0, 512), SIM_END_RETURNED);
-        flash_sync_begin();
-        assert_int_equal(sim_run(do_call, &call).kind, SIM_END_POWER_CUT);
-        assert_true(settles[i] == SIM_SETTLE_KEPT ? holds(0, 0, 512) : blank(0, 512));
-        assert_true(settles[i] == SIM_SETTLE_LOST ? blank(512, 512) : holds(512, 0, 512));
-        reopen();
-        flash_sync_begin(); /* the one before the cut is forgotten */
-        assert_int_equal(poll_sync(), STATUS_OK);
-    }
-}
-
-static void test_sync_fails_at_its_end(void **state)
-{
-    (void)state;
-    make(SIM_FLASH_DISK);
-    sim_flash_fail_calls(1, 1, 0);
-    assert_int_equal(program(0, 512), SIM_END_RETURNED);
-    flash_sync_begin();
-    assert_int_equal(poll_sync(), STATUS_IO);
-    assert_int_equal(sim_flash_pending_sectors(), 1);
-    assert_int_equal(flash_sync(), STATUS_OK);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,10 +494,6 @@ int main(void)
         cmocka_unit_test(test_two_snapshots),
         cmocka_unit_test(test_trace_replays),
         cmocka_unit_test(test_operation_hook),
-        cmocka_unit_test(test_sync_takes_its_time),
-        cmocka_unit_test(test_sync_covers_what_was_before),
-        cmocka_unit_test(test_cut_while_a_sync_is_under_way),
-        cmocka_unit_test(test_sync_fails_at_its_end),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     sim_flash_destroy();
