@@ -12,8 +12,9 @@
 #define HEAP_CHUNK_MAX_BYTES (2 * 1024 * 1024) /* the largest slice of mbedTLS's key store, below */
 
 /* ---- crypto ---- */
-#define CRYPTO_RESERVE_BYTES     (48 * 1024) /* one signature or sealed frame while the heap is full */
-#define CRYPTO_RANDOM_POOL_BYTES 256         /* small random numbers (IP ids, ports) drawn at once */
+#define CRYPTO_RESERVE_BYTES      (48 * 1024) /* one signature or sealed frame while the heap is full */
+#define CRYPTO_RANDOM_POOL_BYTES  1024        /* drawn at once, for many small requests */
+#define CRYPTO_RANDOM_SMALL_BYTES 64          /* from the pool, a larger one past it */
 
 /* ---- http ---- */
 #define HTTP_HEAD_MAX_BYTES            8192
