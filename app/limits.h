@@ -12,8 +12,9 @@
 #define HEAP_CHUNK_MAX_BYTES (2 * 1024 * 1024) /* the largest slice of mbedTLS's key store, below */
 
 /* ---- crypto ---- */
-#define CRYPTO_RESERVE_BYTES     (48 * 1024) /* one signature or sealed frame while the heap is full */
-#define CRYPTO_RANDOM_POOL_BYTES 256         /* small random numbers (IP ids, ports) drawn at once */
+#define CRYPTO_RESERVE_BYTES      (48 * 1024) /* one signature or sealed frame while the heap is full */
+#define CRYPTO_RANDOM_POOL_BYTES  1024        /* drawn at once, for many small requests */
+#define CRYPTO_RANDOM_SMALL_BYTES 64          /* from the pool, a larger one past it */
 
 /* ---- http ---- */
 #define HTTP_HEAD_MAX_BYTES            8192
@@ -54,7 +55,9 @@
 #define STORE_IO_TRIES           3
 #define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
 #define STORE_SENTENCE_MAX_BYTES 200
-#define GATHER_FLUSH_MIN_NS      1000000ULL /* a faster flush is not worth waiting for company */
+#define GATHER_FLUSH_MIN_NS      1000000ULL /* a faster flush is not worth idling for company */
+#define GATHER_BUSY_RECORDS      48         /* a sync is worth its processor time with so many, */
+#define GATHER_BUSY_NS           500000ULL  /* or after so long, whatever else there is to do */
 #define GATHER_QUIET_SHARE       16         /* of the last flush's time: nobody else came for so long */
 #define GATHER_ALL_SHARE         4          /* of it: the longest wait */
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");

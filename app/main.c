@@ -34,7 +34,9 @@ static struct net_address told[ADDRESSES_MAX]; /* on the console */
 static size_t told_count;
 static bool server_is_up;
 static struct gather gather;
-static uint64_t commit_ns; /* when what is written has waited for more long enough; 0: it has not to */
+static uint64_t commit_ns;      /* when what is written has waited for more long enough; 0: it has not to */
+static uint64_t flush_begin_ns; /* of the flush under way; 0: none was begun here */
+static bool is_flushing;
 
 /* ---- boot steps ---- */
 
@@ -284,17 +286,36 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Make what was written durable together, unless more may soon share it, and let the answers go. */
-static void commit(void)
+/* Let go the answers to what has become durable; where nothing will any more, they become refusals. */
+static void end_flush(void)
 {
-    uint64_t begin_ns = platform_monotonic_ns();
+    static uint64_t released;
+    enum status status = store_flush_poll();
     uint64_t durable = store_durable();
-    commit_ns = gather_until_ns(&gather, store_newest() - durable, begin_ns);
+    is_flushing = status == STATUS_AGAIN;
+    if (!is_flushing && flush_begin_ns != 0) {
+        gather_flushed(&gather, durable - released, platform_monotonic_ns() - flush_begin_ns);
+        flush_begin_ns = 0;
+    }
+    if (durable != released || status == STATUS_READ_ONLY)
+        server_release(status != STATUS_READ_ONLY);
+    released = durable;
+}
+
+/* Make what was written durable together, unless more may soon share it. While one group is being made durable the next
+ * one is gathered; a device that does not wait has ended at once. */
+static void commit(bool busy)
+{
+    end_flush();
+    if (is_flushing)
+        return;
+    uint64_t now_ns = platform_monotonic_ns();
+    commit_ns = gather_until_ns(&gather, store_newest() - store_durable(), busy, now_ns);
     if (commit_ns != 0)
         return;
-    enum status status = store_flush(service_now_s());
-    gather_flushed(&gather, store_durable() - durable, platform_monotonic_ns() - begin_ns);
-    server_release(status == STATUS_OK);
+    flush_begin_ns = now_ns;
+    store_flush_begin(service_now_s());
+    end_flush();
 }
 
 /* Two machines must not go on with one TLS session: both would use the same nonces under the same keys. */
@@ -320,7 +341,7 @@ static bool turn(void)
     follow_addresses();
     if (server_is_up) {
         busy |= server_step();
-        commit();
+        commit(busy);
     }
     platform_nic_flush();
     return busy;
@@ -339,7 +360,7 @@ static void serve(void)
     while (!platform_stop_requested()) {
         platform_alive();
         bool busy = turn();
-        bool more = do_upkeep(busy || commit_ns != 0 ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
+        bool more = do_upkeep(busy || commit_ns != 0 || is_flushing ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
         if (busy || more)
             continue;
         uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());

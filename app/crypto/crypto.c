@@ -110,7 +110,8 @@ bool crypto_prefers_chacha(void)
 
 /* ---- random numbers ---- */
 
-static uint32_t random_pool[CRYPTO_RANDOM_POOL_BYTES / sizeof(uint32_t)];
+/* The library's generator takes a microsecond to be asked; what is taken from the pool is wiped there. */
+static uint8_t random_pool[CRYPTO_RANDOM_POOL_BYTES];
 static size_t random_pool_left;
 
 enum status crypto_reseed(void)
@@ -132,24 +133,33 @@ uint64_t crypto_generation(void)
     return generation;
 }
 
-void crypto_random(void *out, size_t size)
+static void generate(void *out, size_t size)
 {
-    (void)crypto_generation();
     crypto_reserve_enter(); /* the generator reseeds itself now and then, which takes memory */
     must(psa_generate_random(out, size));
     crypto_reserve_leave();
 }
 
-uint32_t crypto_random_u32(void)
+void crypto_random(void *out, size_t size)
 {
     (void)crypto_generation();
-    if (random_pool_left == 0) {
-        crypto_random(random_pool, sizeof random_pool);
-        random_pool_left = sizeof random_pool / sizeof random_pool[0];
+    if (size > CRYPTO_RANDOM_SMALL_BYTES) {
+        generate(out, size);
+        return;
     }
-    random_pool_left--;
-    uint32_t value = random_pool[random_pool_left];
-    random_pool[random_pool_left] = 0;
+    if (random_pool_left < size) {
+        generate(random_pool, sizeof random_pool);
+        random_pool_left = sizeof random_pool;
+    }
+    random_pool_left -= size;
+    memcpy(out, random_pool + random_pool_left, size);
+    bytes_wipe(random_pool + random_pool_left, size);
+}
+
+uint32_t crypto_random_u32(void)
+{
+    uint32_t value;
+    crypto_random(&value, sizeof value);
     return value;
 }
 

@@ -243,6 +243,15 @@ static void step(struct upstream_exchange *exchange)
         give_up(exchange);
 }
 
+/* Durable before the command goes upstream. */
+static bool begin_if_durable(struct upstream_exchange *exchange)
+{
+    if (exchange->state != STATE_WAITING || exchange->depends_on > store_durable())
+        return false;
+    begin(exchange);
+    return exchange->state != STATE_FINISHED;
+}
+
 /* ---- from the loop ---- */
 
 void upstream_release(bool flush_ok)
@@ -253,14 +262,10 @@ void upstream_release(bool flush_ok)
     for (struct list_node *node = list_first(&under_way); node != NULL; node = next) {
         struct upstream_exchange *exchange = LIST_OWNER(node, struct upstream_exchange, node);
         next = list_next(&under_way, node);
-        if (exchange->state != STATE_WAITING)
-            continue;
-        if (exchange->depends_on <= store_durable())
-            begin(exchange);
-        else if (!flush_ok)
-            finish(exchange, API_UPSTREAM_NOT_DURABLE, false);
-        if (exchange->state != STATE_FINISHED && exchange->state != STATE_WAITING)
+        if (begin_if_durable(exchange))
             step(exchange);
+        else if (exchange->state == STATE_WAITING && !flush_ok)
+            finish(exchange, API_UPSTREAM_NOT_DURABLE, false);
     }
 }
 
@@ -273,8 +278,10 @@ bool upstream_step(void)
     for (struct list_node *node = list_first(&under_way); node != NULL; node = next) {
         struct upstream_exchange *exchange = LIST_OWNER(node, struct upstream_exchange, node);
         next = list_next(&under_way, node);
-        if (exchange->state != STATE_WAITING && (worked || now_ms() >= deadline_ms(exchange)))
+        bool begun = begin_if_durable(exchange); /* of those that no flush has to end for */
+        if (begun || (exchange->state != STATE_WAITING && (worked || now_ms() >= deadline_ms(exchange))))
             step(exchange);
+        worked |= begun;
     }
     if (worked || now_ms() >= links_next_deadline_ms())
         links_tidy(now_ms());

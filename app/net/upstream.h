@@ -32,7 +32,8 @@ struct upstream_exchange *upstream_submit(struct held_answer *held, uint64_t dep
 /* Who waits for it; NULL: nobody any more. */
 void upstream_set_owner(struct upstream_exchange *exchange, struct conn *conn);
 
-/* The store was flushed: begin what became durable; what never will be is finished. */
+/* After the end of a flush: begin what became durable; what never will be is finished. What depends on nothing that is not
+ * durable begins at the next upstream_step(). */
 void upstream_release(bool flush_ok);
 
 /* Do what can be done now. True if there was work. */

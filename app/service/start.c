@@ -112,12 +112,13 @@ void service_settle(void)
         return;
     }
     empty_tables();
+    derive_keys(); /* requests are looked at even when nothing can be read */
     service.is_rolled_back = true;
-    if (end_replay(store_replay_durable()) != STATUS_OK || service_read_all() != STATUS_OK) {
+    service.reads_at_once = true; /* a flash that fails may not be there later */
+    if (end_replay(store_replay_durable()) != STATUS_OK) {
         log_alert("the flash cannot be read either: every request gets 503");
         return;
     }
-    derive_keys();
     upkeep_start();
     signing_reload();
     log_alert("what was not durable when the flash failed is forgotten");

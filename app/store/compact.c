@@ -1,7 +1,7 @@
 /*
  * Compaction: the oldest segment is read again, frame by frame; the owner appends what of it is still current; when all
- * of it has been handed over and is durable, the log begins at the next segment (see sync_frames() in writer.c for the
- * commit point). Also the idle mark.
+ * of it has been handed over and is durable, the log begins at the next segment (see writer_end() in writer.c for the
+ * commit point); until then compaction rests. Also the idle mark.
  *
  * It begins late, when free segments are few: the later, the more of the oldest segment is dead. How much it reads is
  * bounded by what was written since (`calm_bytes`, `urgent_bytes`), so that a log full of live records is not copied for nothing.
@@ -64,10 +64,16 @@ static uint32_t trigger(void)
     return writer_issue_reserve() + margin();
 }
 
+/* A segment was emptied, and the frame that says so is not durable. */
+static bool awaits_commit(void)
+{
+    return store_state.sealed_tail != store_state.tail;
+}
+
 bool compact_is_wanted(void)
 {
     const struct compaction *compaction = &store_state.compaction;
-    if (store_state.phase != PHASE_OPEN || store_state.tail == NO_POSITION ||
+    if (store_state.phase != PHASE_OPEN || store_state.tail == NO_POSITION || awaits_commit() ||
         compaction->position == store_state.head || store_state.free_count >= trigger())
         return false;
     return (store_state.free_count < writer_issue_reserve() ? compaction->urgent_bytes
@@ -136,13 +142,22 @@ static enum status relocate_frame(void)
     return status;
 }
 
+/* Where the device does not wait, what was begun has ended already. */
+static enum status begin_and_look(int64_t now_s, bool force)
+{
+    enum status status = writer_begin(now_s, force);
+    if (status == STATUS_OK)
+        status = writer_end(false);
+    return status == STATUS_AGAIN ? STATUS_OK : status;
+}
+
 /* All of the segment was handed over: the next frame says that the log begins behind it. */
 static enum status finish_segment(int64_t now_s)
 {
     struct compaction *compaction = &store_state.compaction;
     compaction->position = ring_next_used(compaction->position);
     compaction->cursor_bytes = 0;
-    return writer_commit(now_s, true);
+    return begin_and_look(now_s, true);
 }
 
 enum status compact_some(int64_t now_s, int64_t work_bytes)
@@ -163,10 +178,11 @@ enum status compact_some(int64_t now_s, int64_t work_bytes)
 
 /* ---- the public calls ---- */
 
+/* A mark confirms what is durable when it is sealed: it waits for the rest. */
 static bool mark_is_due(int64_t now_s)
 {
     if (store_state.tail == NO_POSITION || store_state.open.record_count > 0 || now_s == 0 ||
-        !writer_has_room(STORE_ESSENTIAL, 0))
+        store_state.sync.is_under_way || writer_lags() || !writer_has_room(STORE_ESSENTIAL, 0))
         return false;
     int64_t quiet_s = now_s - store_state.chain.time_s;
     return quiet_s >= (store_state.chain.is_marked ? STORE_MARK_INTERVAL_S : QUIET_S);
@@ -174,7 +190,9 @@ static bool mark_is_due(int64_t now_s)
 
 bool store_step(int64_t now_s, uint32_t budget_us)
 {
-    if (store_state.phase != PHASE_OPEN)
+    if (store_state.phase != PHASE_OPEN || writer_end(false) == STATUS_READ_ONLY)
+        return false;
+    if (awaits_commit() && begin_and_look(now_s, false) != STATUS_OK)
         return false;
     if (compact_is_wanted()) {
         enum status status = compact_some(now_s, (int64_t)budget_us * WORK_BYTES_PER_US);
@@ -184,7 +202,7 @@ bool store_step(int64_t now_s, uint32_t budget_us)
     }
     if (ring_prepare_step())
         return store_state.phase == PHASE_OPEN;
-    if (mark_is_due(now_s) && writer_commit(now_s, true) != STATUS_OK)
+    if (mark_is_due(now_s) && begin_and_look(now_s, true) != STATUS_OK)
         return false;
     return false;
 }
@@ -201,16 +219,37 @@ static int64_t flush_work_bytes(void)
     return work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX;
 }
 
+void store_flush_begin(int64_t now_s)
+{
+    enum status status = STATUS_OK;
+    if (store_state.phase != PHASE_OPEN || store_state.sync.is_under_way ||
+        (store_state.open.record_count == 0 && !writer_lags()))
+        return;
+    if (compact_is_wanted()) {
+        status = compact_some(now_s, flush_work_bytes());
+    }
+    if (status != STATUS_READ_ONLY)
+        status = writer_begin(now_s, false);
+    assert(status == STATUS_OK || store_state.phase == PHASE_READ_ONLY); /* store_flush_poll() tells of it */
+}
+
+static enum status end_flush(bool wait)
+{
+    if (writer_end(wait) == STATUS_AGAIN)
+        return STATUS_AGAIN;
+    return store_state.phase == PHASE_OPEN ? STATUS_OK : STATUS_READ_ONLY;
+}
+
+enum status store_flush_poll(void)
+{
+    return end_flush(false);
+}
+
 enum status store_flush(int64_t now_s)
 {
-    if (store_state.phase != PHASE_OPEN)
-        return STATUS_READ_ONLY;
-    if (store_state.newest_record == store_state.durable_record)
-        return STATUS_OK;
-    if (compact_is_wanted()) {
-        enum status status = compact_some(now_s, flush_work_bytes());
-        if (status == STATUS_READ_ONLY)
-            return status;
-    }
-    return writer_commit(now_s, false);
+    enum status status = end_flush(true);
+    if (status != STATUS_OK)
+        return status;
+    store_flush_begin(now_s);
+    return end_flush(true);
 }

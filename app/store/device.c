@@ -52,14 +52,20 @@ enum status device_erase(uint32_t block_index)
     return status;
 }
 
-enum status device_sync(void)
+void device_sync_begin(void)
 {
-    enum status status = flash_sync();
-    if (status != STATUS_OK)
-        return store_give_up("the flash %s failed to make writes durable; save a copy of it and replace it",
-                             store_state.geometry.name);
-    store_state.prepared_erased = false;
-    return STATUS_OK;
+    store_state.prepared_erased =
+        false; /* covered; whether it is durable nobody asks before the sync has ended */
+    flash_sync_begin();
+}
+
+enum status device_sync_end(bool wait)
+{
+    enum status status = wait ? flash_sync_wait() : flash_sync_poll();
+    if (status == STATUS_OK || status == STATUS_AGAIN)
+        return status;
+    return store_give_up("the flash %s failed to make writes durable; save a copy of it and replace it",
+                         store_state.geometry.name);
 }
 
 enum status device_is_blank(uint64_t offset, uint64_t size, bool *blank)

@@ -13,7 +13,13 @@ static void begin(struct gather *gather, uint64_t pending, uint64_t now_ns)
     gather->changed_ns = now_ns;
 }
 
-uint64_t gather_until_ns(struct gather *gather, uint64_t pending, uint64_t now_ns)
+/* A fast device: while there is other work, the group may grow. */
+static uint64_t busy_until_ns(const struct gather *gather, bool busy)
+{
+    return busy && gather->pending < GATHER_BUSY_RECORDS ? gather->began_ns + GATHER_BUSY_NS : 0;
+}
+
+uint64_t gather_until_ns(struct gather *gather, uint64_t pending, bool busy, uint64_t now_ns)
 {
     if (pending == 0)
         return 0;
@@ -23,11 +29,12 @@ uint64_t gather_until_ns(struct gather *gather, uint64_t pending, uint64_t now_n
         gather->changed_ns = now_ns;
     gather->pending = pending;
     bool lone = gather->flushed <= 1 && pending <= 1;
-    if (lone || gather->flush_ns < GATHER_FLUSH_MIN_NS || pending >= gather->expected)
+    bool fast = gather->flush_ns < GATHER_FLUSH_MIN_NS;
+    if (lone || (!fast && pending >= gather->expected))
         return 0;
     uint64_t quiet_ns = gather->changed_ns + gather->flush_ns / GATHER_QUIET_SHARE;
     uint64_t end_ns = gather->began_ns + gather->flush_ns / GATHER_ALL_SHARE;
-    uint64_t until_ns = quiet_ns < end_ns ? quiet_ns : end_ns;
+    uint64_t until_ns = fast ? busy_until_ns(gather, busy) : quiet_ns < end_ns ? quiet_ns : end_ns;
     return until_ns > now_ns ? until_ns : 0;
 }
 

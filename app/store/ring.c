@@ -152,7 +152,7 @@ enum status ring_advance(void)
         if (status != STATUS_OK)
             continue; /* retired; the next one */
         /* Erased must be durable before programmed: else an old frame could stand behind a new one after a cut. */
-        if (store_state.prepared_erased && device_sync() != STATUS_OK)
+        if (writer_sync() != STATUS_OK)
             return STATUS_READ_ONLY;
         start_segment(position);
         return STATUS_OK;

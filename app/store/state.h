@@ -65,6 +65,14 @@ struct opened_frame {
     uint8_t rests[STORE_FRAME_MAX_BYTES];
 };
 
+/* What the sync under way will have made durable. */
+struct sync {
+    bool is_under_way;
+    uint64_t sequence;     /* frames up to this one */
+    uint64_t record_count; /* in them */
+    uint32_t tail;         /* where the log begins, as the last of them says */
+};
+
 /* Bytes of the flash in RAM, for reading frame after frame. */
 struct window {
     uint8_t bytes[STORE_WINDOW_BYTES];
@@ -104,10 +112,11 @@ struct store_state {
     uint32_t free_count;      /* usable positions that hold nothing needed */
     uint32_t prepared;        /* position whose first blocks are known blank */
     uint32_t prepared_blocks; /* how many of them */
-    bool prepared_erased;     /* an erase there awaits its sync */
+    bool prepared_erased;     /* an erase there awaits the beginning of a sync */
     bool prepared_worn;       /* counted in its wear */
 
     struct chain chain;
+    struct sync sync;
     struct open_frame open;
     struct compaction compaction;
     uint64_t full_bytes;      /* sum over segments and the open frame */
@@ -142,7 +151,10 @@ enum status device_read(uint64_t offset, void *out, size_t size) MUST_USE;
 enum status device_program(uint64_t offset, const void *data, size_t size) MUST_USE;
 /* Erase and read back: STATUS_IO also when the block is not blank after it. */
 enum status device_erase(uint32_t block_index) MUST_USE;
-enum status device_sync(void) MUST_USE;
+/* Of all that was programmed and erased before. One at a time; writer.c is the user. */
+void device_sync_begin(void);
+/* STATUS_AGAIN while it is under way and may not be waited for; STATUS_READ_ONLY when it failed. */
+enum status device_sync_end(bool wait) MUST_USE;
 /* Is it erased? Uses the window. */
 enum status device_is_blank(uint64_t offset, uint64_t size, bool *blank) MUST_USE;
 /* `size` bytes at `offset` (at most STORE_READ_BYTES) by way of the window, which reads ahead up to `limit`. NULL:
@@ -165,7 +177,7 @@ uint32_t ring_first_block(uint32_t position);
 uint32_t ring_next(uint32_t position);
 /* The next position after `position` that holds a needed segment; NO_POSITION when the ring comes back to the head. */
 uint32_t ring_next_used(uint32_t position);
-/* Make the next free position the head: erased, synced, numbered. STATUS_FULL: none is left. */
+/* Make the next free position the head: erased, synced, numbered. STATUS_FULL: none is left. No sync is under way. */
 enum status ring_advance(void) MUST_USE;
 /* Let go of the positions before the tail that durable frames name. */
 void ring_release(uint32_t new_tail);
@@ -240,8 +252,16 @@ struct frame_extent unseal_extent(const struct frame_header *header);
 /* ---- writer.c ---- */
 
 bool writer_has_room(enum store_class class, size_t payload_bytes);
-/* Seal, program and sync the open frame; with `force` also when it is empty (an idle mark, or the commit of a compaction). */
-enum status writer_commit(int64_t now_s, bool force) MUST_USE;
+/* Seal and program the open frame, with `force` also when it is empty (an idle mark, or the commit of a compaction), and
+ * begin to make durable what is not; a sync that is under way covers none of it: the next one will. */
+enum status writer_begin(int64_t now_s, bool force) MUST_USE;
+/* The end of the sync under way: what it covers is acknowledged, and what that no longer needs is let go. STATUS_OK: none
+ * is under way now; STATUS_AGAIN while it may not be waited for; STATUS_READ_ONLY. */
+enum status writer_end(bool wait) MUST_USE;
+/* Wait until everything that is programmed and erased now is durable. */
+enum status writer_sync(void) MUST_USE;
+/* Is anything programmed that the sync under way, or the last one, does not cover? */
+bool writer_lags(void);
 uint32_t writer_issue_reserve(void);
 uint64_t writer_capacity_bytes(void);
 uint64_t writer_live_bytes(void);

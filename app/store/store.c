@@ -167,7 +167,10 @@ uint64_t store_durable(void)
 
 bool store_must_roll_back(void)
 {
-    if (store_state.phase != PHASE_READ_ONLY || store_state.newest_record == store_state.durable_record)
+    if (store_state.phase != PHASE_READ_ONLY)
+        return false;
+    /* What was under way when another call failed may still save what it covers. */
+    if (writer_end(true) == STATUS_OK && store_state.newest_record == store_state.durable_record)
         return false;
     if (store_state.newest_change > store_state.durable_record)
         return !store_state.roll_back_failed;
@@ -177,7 +180,7 @@ bool store_must_roll_back(void)
 
 enum status store_replay_durable(void)
 {
-    assert(store_state.phase == PHASE_READ_ONLY);
+    assert(store_state.phase == PHASE_READ_ONLY && !store_state.sync.is_under_way);
     char sentence[STORE_SENTENCE_MAX_BYTES];
     memcpy(sentence, store_state.sentence, sizeof(sentence));
     enum status status = replay_durable();

@@ -3,17 +3,20 @@
  * file is the byte-exact format.
  *
  * Model. The owner (service/) keeps all state in RAM. For each entity the log holds at least one *full* record (its
- * whole state at some time) and *delta* records after it. Records are gathered into a frame; store_flush() seals,
- * programs and syncs the frame: that is the group commit. The log is a ring of segments: compaction takes the oldest
+ * whole state at some time) and *delta* records after it. Records are gathered into a frame; a flush seals, programs and
+ * syncs the frame: that is the group commit. While the device syncs one group, the next one is gathered: see
+ * store_flush_begin(). The log is a ring of segments: compaction takes the oldest
  * segment, hands each record of it to owner->relocate, which appends the entity's *current* full state again if the
  * segment held its newest full record; then the segment is erased. Deltas of the oldest segment are never needed: their
  * entity's full record is in a newer one by then. So an owner must remember, per entity, the segment of its newest full
  * record, as store_append returned it or replay told it; it is compared for equality only. relocate is called from
- * store_step and store_flush, so at these calls every verb must have changed the table as it has written the log.
+ * store_step, store_flush_begin and store_flush, so at these calls every verb must have changed the table as it has written
+ * the log.
  *
  * Ownership: one store; payloads are copied on append; views given to callbacks live during the call.
- * Blocking: store_flush waits for the device, and compacts a little when free segments are few; store_step works at most
- * about `budget_us`; store_append programs a frame that has become full (about 16 KiB); the rest is RAM only.
+ * Blocking: store_flush waits for the device. store_flush_begin compacts a little when free segments are few, and
+ * programs; store_step works at most about `budget_us`; store_append programs a frame that has become full (about 16 KiB).
+ * These three wait for the device once a segment, where the log goes on in the next one. The rest is RAM only.
  * Failure: STATUS_FULL (issuing only, until compaction or expiry makes room), STATUS_READ_ONLY after the device failed
  *   for good (reads go on, of what is durable: store_must_roll_back), and at open the statuses below with a sentence for
  *   the operator. What a failed or cut
@@ -76,7 +79,7 @@ void store_derive_key(const char *label, uint8_t out[32]);
 
 /* Put a record into the open frame; the last `rest_bytes` of the payload are its rest (then at most
  * STORE_KNOWN_MAX_BYTES are before it). `segment` (may be NULL) gets the segment that will hold it. Nothing is durable before
- * the next store_flush. */
+ * the end of a flush that was begun after it. */
 enum status store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
                          uint32_t *segment) MUST_USE;
 
@@ -92,8 +95,17 @@ bool store_has_room(enum store_class class, size_t payload_bytes);
 uint64_t store_newest(void);
 uint64_t store_durable(void);
 
-/* Seal, program and sync what was appended; nothing to do is STATUS_OK at once. After STATUS_IO or STATUS_READ_ONLY what
- * is above store_durable() will never be durable: its responses become 503. `now_s` is 0 while the clock is unknown. */
+/* Seal and program what was appended, and begin its sync; how that went, store_flush_poll() tells. With nothing to do, or
+ * while a flush is under way, nothing happens: what was appended meanwhile is for the next one. `now_s` is 0 while the
+ * clock is unknown. */
+void store_flush_begin(int64_t now_s);
+
+/* The end of a flush: store_durable() rises here, and in the calls that wait. STATUS_AGAIN: one is under way, and the
+ * platform's sleep ends with it. STATUS_OK: none is. STATUS_READ_ONLY: none is, and there will be none: what is above
+ * store_durable() will never be durable, and its responses become 503. */
+enum status store_flush_poll(void) MUST_USE;
+
+/* Begin it and wait for its end, and for one under way first: all that was appended is durable then. */
 enum status store_flush(int64_t now_s) MUST_USE;
 
 /* A store that turned read-only may hold records of the owner above store_durable(), which will never be durable. True:

@@ -4,6 +4,9 @@
  * A frame is placed when its first record comes, so that the owner can be told its segment at once. The frame before it is
  * programmed then, without a sync; a segment's first frame is programmed only after everything in the segments before is
  * durable, so that a cut can tear the newest segment only.
+ *
+ * A sync goes on beside the app: it covers the frames that were programmed when it began, and only its end makes them
+ * durable in the sense of store_durable(). Frames of the next group may be programmed behind them meanwhile.
  */
 #include <assert.h>
 #include <string.h>
@@ -139,21 +142,54 @@ static void seal_frame(void)
     store_state.chain.time_s = header.time_s;
 }
 
-/* Everything programmed so far is durable: acknowledge it, and let go of what its newest frame no longer needs.
- * This is the commit point of a compaction: the sync of the first frame whose oldest_segment lies behind the emptied
- * segment. Only after it may the segment be erased. */
-static enum status sync_frames(void)
+static void begin_sync(void)
 {
-    if (store_state.chain.durable_sequence == store_state.chain.sequence)
+    store_state.sync = (struct sync){
+        .is_under_way = true,
+        .sequence = store_state.chain.sequence,
+        .record_count = store_state.chain.record_count,
+        .tail = store_state.sealed_tail,
+    };
+    device_sync_begin();
+}
+
+/* What the sync covered is durable: acknowledge it, and let go of what its newest frame no longer needs. This is the
+ * commit point of a compaction: the end of the sync of the first frame whose oldest_segment lies behind the emptied
+ * segment. Only after it may the segment be erased. */
+enum status writer_end(bool wait)
+{
+    const struct sync *sync = &store_state.sync;
+    if (!sync->is_under_way)
         return STATUS_OK;
-    if (device_sync() != STATUS_OK)
-        return STATUS_READ_ONLY;
-    store_state.stats.flush_count++;
-    store_state.chain.durable_sequence = store_state.chain.sequence;
-    store_state.durable_record = store_state.chain.record_count;
-    if (store_state.sealed_tail != store_state.tail)
-        ring_release(store_state.sealed_tail);
+    enum status status = device_sync_end(wait);
+    if (status == STATUS_AGAIN)
+        return status;
+    store_state.sync.is_under_way = false;
+    if (status != STATUS_OK)
+        return status;
+    if (sync->sequence > store_state.chain.durable_sequence)
+        store_state.stats.flush_count++;
+    store_state.chain.durable_sequence = sync->sequence;
+    store_state.durable_record = sync->record_count;
+    if (sync->tail != store_state.tail)
+        ring_release(sync->tail);
     return STATUS_OK;
+}
+
+bool writer_lags(void)
+{
+    uint64_t covered =
+        store_state.sync.is_under_way ? store_state.sync.sequence : store_state.chain.durable_sequence;
+    return covered != store_state.chain.sequence;
+}
+
+enum status writer_sync(void)
+{
+    enum status status = writer_end(true);
+    if (status != STATUS_OK || !(writer_lags() || store_state.prepared_erased))
+        return status;
+    begin_sync();
+    return writer_end(true);
 }
 
 static void note_programmed(size_t size)
@@ -178,7 +214,7 @@ static void note_programmed(size_t size)
 
 static enum status open_segment(void)
 {
-    enum status status = sync_frames();
+    enum status status = writer_sync();
     if (status == STATUS_OK)
         status = ring_advance();
     return status;
@@ -210,14 +246,16 @@ static enum status close_frame(void)
         store_state.geometry.name);
 }
 
-enum status writer_commit(int64_t now_s, bool force)
+enum status writer_begin(int64_t now_s, bool force)
 {
     if (now_s > store_state.now_s)
         store_state.now_s = now_s;
     enum status status = STATUS_OK;
     if (store_state.open.record_count > 0 || force)
         status = close_frame();
-    return status == STATUS_OK ? sync_frames() : status;
+    if (status == STATUS_OK && !store_state.sync.is_under_way && writer_lags())
+        begin_sync();
+    return status;
 }
 
 /* ---- appending ---- */

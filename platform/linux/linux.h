@@ -30,4 +30,13 @@ void linux_nic_open(void);
 /* The descriptor to wait on for frames; -1 without an interface. */
 int linux_nic_descriptor(void);
 
+/* From now on flash_sync_begin() and what belongs to it make this file durable. STATUS_IO: the host gives no thread. */
+enum status linux_sync_start(int file) MUST_USE;
+
+/* The descriptor that can be read once a sync has ended and was not told yet; -1 without a flash. */
+int linux_sync_descriptor(void);
+
+/* A sync failed: every later program and erase fails too. */
+void linux_flash_fail(void);
+
 #endif

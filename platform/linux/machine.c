@@ -148,7 +148,9 @@ enum status platform_wall_clock_s(int64_t *unix_s)
 
 void platform_sleep_until(uint64_t deadline_ns)
 {
-    struct pollfd events[2] = {{machine.wake_descriptor, POLLIN, 0}, {linux_nic_descriptor(), POLLIN, 0}};
+    struct pollfd events[] = {{machine.wake_descriptor, POLLIN, 0},
+                              {linux_nic_descriptor(), POLLIN, 0},
+                              {linux_sync_descriptor(), POLLIN, 0}};
     uint64_t now_ns = platform_monotonic_ns();
     struct timespec left = {0, 0};
 
@@ -157,7 +159,7 @@ void platform_sleep_until(uint64_t deadline_ns)
         left.tv_nsec = (long)((deadline_ns - now_ns) % (uint64_t)NS_PER_S);
     }
     /* The result does not matter: whatever woke us, the app looks at everything. */
-    (void)ppoll(events, 2, deadline_ns == UINT64_MAX ? NULL : &left, NULL);
+    (void)ppoll(events, sizeof events / sizeof events[0], deadline_ns == UINT64_MAX ? NULL : &left, NULL);
 }
 
 /* ---- stop ---- */

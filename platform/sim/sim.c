@@ -230,6 +230,11 @@ void sim_advance_ns(uint64_t duration_ns)
     sim.now_ns += duration_ns;
 }
 
+uint64_t sim_now_ns(void)
+{
+    return sim.now_ns;
+}
+
 void sim_set_tick_ns(uint64_t tick_ns)
 {
     sim.tick_ns = tick_ns;
@@ -289,7 +294,10 @@ static bool something_waits(void)
 
 void platform_sleep_until(uint64_t deadline_ns)
 {
+    uint64_t sync_end_ns = sim_flash_wake_ns();
+
     sim.sleep_count++;
+    deadline_ns = deadline_ns < sync_end_ns ? deadline_ns : sync_end_ns;
     if (something_waits() || deadline_ns <= sim.now_ns)
         return;
     if (sim.sleep_hook != NULL)

@@ -25,6 +25,7 @@ struct sim_flash_snapshot {
     uint32_t *wear;
     struct sim_version *versions;
     size_t version_count;
+    size_t covered;
 };
 
 struct trace_entry {
@@ -144,6 +145,7 @@ struct sim_flash_snapshot *sim_flash_save(void)
     if (sim_flash.model == SIM_FLASH_DISK)
         snapshot->durable = copy_of(sim_flash.durable, sim_flash.size);
     snapshot->version_count = sim_flash.pending.count;
+    snapshot->covered = sim_flash.pending.covered;
     snapshot->versions =
         copy_of(sim_flash.pending.versions, sim_flash.pending.count * sizeof *sim_flash.pending.versions);
     memset(sim_flash.dirty, 0, sim_flash.block_count);
@@ -167,6 +169,7 @@ static void restore_pending(const struct sim_flash_snapshot *snapshot)
         sim_flash.newest[snapshot->versions[i].sector] = (uint32_t)i + 1;
     }
     pending->count = snapshot->version_count;
+    pending->covered = snapshot->covered;
 }
 
 void sim_flash_restore(const struct sim_flash_snapshot *snapshot)
@@ -317,6 +320,8 @@ enum status flash_open(struct flash_geometry *geometry)
     if (sim_flash.held)
         sim_misuse("flash_open: a cut left pending sectors undecided; call sim_flash_settle() first");
     sim_flash.open = true;
+    sim_flash.sync_under_way = false; /* of the machine before a restart */
+    sim_flash.pending.covered = 0;
     geometry->block_bytes = sim_flash.block_bytes;
     geometry->block_count = sim_flash.block_count;
     geometry->program_bytes = sim_flash.grain_bytes;
@@ -370,12 +375,17 @@ static void cut_power(const struct sim_operation *operation)
     sim_end_run(SIM_END_POWER_CUT, 0, "the power was cut as scripted");
 }
 
-static enum status operate(const struct sim_operation *operation, size_t size)
+static void tell_of(const struct sim_operation *operation)
 {
     if (script.hook != NULL)
         script.hook(script.hook_context, operation);
     if (script.tracing)
         trace_add(operation);
+}
+
+static enum status operate(const struct sim_operation *operation, size_t size)
+{
+    tell_of(operation);
     uint64_t index = sim_flash.counts.operations++;
     if (script.cut_set && script.cut.operation == index)
         cut_power(operation);
@@ -426,11 +436,47 @@ enum status flash_erase(uint32_t block_index)
     return operate(&operation, sim_flash.block_bytes);
 }
 
-enum status flash_sync(void)
+void flash_sync_begin(void)
+{
+    struct sim_operation operation = {SIM_OPERATION_SYNC_BEGIN, 0, {NULL, 0}};
+
+    check_range(0, 0);
+    if (sim_flash.sync_under_way)
+        sim_misuse("flash_sync_begin: another sync is under way");
+    sim_flash.counts.syncs++;
+    sim_flash.sync_under_way = true;
+    sim_flash.sync_end_ns = sim_now_ns() + sim_flash.sync_ns;
+    tell_of(&operation);
+    sim_flash_apply(&operation, SIM_CUT_AFTER, 0);
+}
+
+enum status flash_sync_poll(void)
 {
     struct sim_operation operation = {SIM_OPERATION_SYNC, 0, {NULL, 0}};
 
     check_range(0, 0);
-    sim_flash.counts.syncs++;
-    return operate(&operation, 0);
+    if (!sim_flash.sync_under_way)
+        sim_misuse("a sync is asked for that is not under way");
+    if (sim_now_ns() < sim_flash.sync_end_ns)
+        return STATUS_AGAIN;
+    enum status status = operate(&operation, 0);
+    sim_flash.sync_under_way = false;
+    return status;
+}
+
+enum status flash_sync_wait(void)
+{
+    if (sim_flash.sync_under_way && sim_now_ns() < sim_flash.sync_end_ns)
+        sim_advance_ns(sim_flash.sync_end_ns - sim_now_ns());
+    return flash_sync_poll();
+}
+
+void sim_flash_set_sync_ns(uint64_t duration_ns)
+{
+    sim_flash.sync_ns = duration_ns;
+}
+
+uint64_t sim_flash_wake_ns(void)
+{
+    return sim_flash.sync_under_way ? sim_flash.sync_end_ns : UINT64_MAX;
 }

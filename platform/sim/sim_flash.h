@@ -3,10 +3,11 @@
  *
  * NOR: units of 16 bytes, durable when the call returns. Disk: units of 512 bytes; what was programmed or erased since
  * the last sync is pending, and a power cut settles each pending sector on its own: the durable bytes or any of the
- * versions written since (which covers lost, kept and reordered writes).
+ * versions written since (which covers lost, kept and reordered writes). A sync makes durable, at its end, what was
+ * pending when it began; what was written meanwhile stays pending.
  *
- * Operations are counted from 0: each program, erase and sync is one. Calls are counted from 0 too: each read,
- * program, erase and sync.
+ * Operations are counted from 0: each program, erase and sync is one, a sync when it ends (a cut before that operation
+ * falls into the time when it is under way). Calls are counted from 0 too: each read, program, erase and end of a sync.
  *
  * A cut of the power ends the innermost sim_run() with SIM_END_POWER_CUT; the contents stay as the cut left them.
  * To try many cuts cheaply: record the operations once (sim_flash_trace_*), then restore a snapshot, apply the first k
@@ -59,11 +60,11 @@ void sim_flash_snapshot_free(struct sim_flash_snapshot *snapshot);
 
 struct sim_flash_counts {
     uint64_t calls;      /* reads too */
-    uint64_t operations; /* programs + erases + syncs */
+    uint64_t operations; /* programs + erases + ends of syncs */
     uint64_t reads;
     uint64_t programs;
     uint64_t erases;
-    uint64_t syncs;
+    uint64_t syncs; /* begun */
     uint64_t bytes_programmed;
     uint64_t bytes_read;
 };
@@ -90,7 +91,9 @@ enum sim_settle {
     SIM_SETTLE_KEPT,  /* every one as last written */
     SIM_SETTLE_SEED,  /* each by a draw from seed `value` */
     SIM_SETTLE_INDEX, /* outcome number `value` of sim_flash_outcome_count() */
-    SIM_SETTLE_HOLD   /* undecided: the test calls sim_flash_settle() before the next open */
+    SIM_SETTLE_LATE, /* what was written after the sync under way began is kept; the rest is drawn from seed `value`, and
+                       * lost where that is 0 */
+    SIM_SETTLE_HOLD /* undecided: the test calls sim_flash_settle() before the next open */
 };
 
 struct sim_cut {
@@ -117,6 +120,12 @@ uint64_t sim_flash_outcome_count(void);
 /* Sectors pending now. */
 size_t sim_flash_pending_sectors(void);
 
+/* ---- time ---- */
+
+/* From now on a sync takes so long by the virtual clock: it ends at the first flash_sync_poll() from then on, and
+ * flash_sync_wait() moves the clock there. 0, as at first: it ends at the first poll. */
+void sim_flash_set_sync_ns(uint64_t duration_ns);
+
 /* ---- faults ---- */
 
 /* Calls first, first + 1, ... (`count` of them) fail with STATUS_IO. A failing program or erase leaves its grains mixed by
@@ -134,7 +143,8 @@ void sim_flash_blind_block(uint32_t block_index, bool on);
 enum sim_operation_kind {
     SIM_OPERATION_PROGRAM,
     SIM_OPERATION_ERASE,
-    SIM_OPERATION_SYNC
+    SIM_OPERATION_SYNC,      /* its end */
+    SIM_OPERATION_SYNC_BEGIN /* changes nothing, is not counted, and cannot be cut; the trace needs it */
 };
 
 struct sim_operation {

@@ -25,6 +25,7 @@ void sim_flash_pending_clear(void)
     for (size_t i = 0; i < sim_flash.pending.count; i++)
         sim_flash.newest[sim_flash.pending.versions[i].sector] = 0;
     sim_flash.pending.count = 0;
+    sim_flash.pending.covered = 0;
 }
 
 static void pending_add(uint32_t sector, const uint8_t *data)
@@ -97,11 +98,16 @@ static void settle_sector(uint32_t sector, uint64_t choice)
     memcpy(sim_flash.now + offset, sim_flash.durable + offset, SIM_FLASH_DISK_GRAIN);
 }
 
-static uint64_t settle_choice(enum sim_settle settle, uint64_t *value, uint64_t choices)
+static uint64_t settle_choice(enum sim_settle settle, uint64_t *value, uint32_t sector)
 {
+    uint64_t choices = (uint64_t)version_count(sector) + 1;
     uint64_t choice;
 
     switch (settle) {
+    case SIM_SETTLE_LATE:
+        if (sim_flash.newest[sector] > sim_flash.pending.covered)
+            return 1;
+        return *value == 0 ? 0 : sim_random(value) % choices;
     case SIM_SETTLE_KEPT:
         return 1;
     case SIM_SETTLE_SEED:
@@ -126,19 +132,28 @@ void sim_flash_settle(enum sim_settle settle, uint64_t value)
         uint32_t sector = sim_flash.pending.versions[i].sector;
         if (!is_first_of_sector(&sim_flash.pending.versions[i]))
             continue;
-        settle_sector(sector, settle_choice(settle, &value, (uint64_t)version_count(sector) + 1));
+        settle_sector(sector, settle_choice(settle, &value, sector));
     }
     sim_flash_pending_clear();
 }
 
+/* What the sync under way covers, oldest first; what is younger stays pending. */
 static void make_durable(void)
 {
-    for (size_t i = 0; i < sim_flash.pending.count; i++) {
-        size_t offset = (size_t)sim_flash.pending.versions[i].sector * SIM_FLASH_DISK_GRAIN;
+    struct sim_pending *pending = &sim_flash.pending;
+    size_t covered = pending->covered;
+    size_t count = pending->count;
+
+    if (covered == 0)
+        return;
+    for (size_t i = 0; i < covered; i++) {
+        size_t offset = (size_t)pending->versions[i].sector * SIM_FLASH_DISK_GRAIN;
         sim_flash_touch(offset, SIM_FLASH_DISK_GRAIN);
-        memcpy(sim_flash.durable + offset, sim_flash.now + offset, SIM_FLASH_DISK_GRAIN);
+        memcpy(sim_flash.durable + offset, pending->versions[i].data, SIM_FLASH_DISK_GRAIN);
     }
     sim_flash_pending_clear();
+    for (size_t i = covered; i < count; i++)
+        pending_add(pending->versions[i].sector, pending->versions[i].data);
 }
 
 /* ---- operations ---- */
@@ -159,6 +174,7 @@ static uint64_t grain_count(const struct sim_operation *operation)
     case SIM_OPERATION_ERASE:
         return sim_flash.block_bytes / sim_flash.grain_bytes;
     case SIM_OPERATION_SYNC:
+    case SIM_OPERATION_SYNC_BEGIN:
         break;
     }
     return 0;
@@ -219,6 +235,8 @@ static void apply_whole(const struct sim_operation *operation)
 {
     if (operation->kind == SIM_OPERATION_SYNC)
         make_durable();
+    else if (operation->kind == SIM_OPERATION_SYNC_BEGIN)
+        sim_flash.pending.covered = sim_flash.pending.count;
     else
         apply_grains(operation, 0, grain_count(operation));
 }

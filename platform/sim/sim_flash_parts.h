@@ -18,12 +18,16 @@ struct sim_pending {
     struct sim_version *versions;
     size_t count;
     size_t capacity;
+    size_t covered; /* versions before this one were there when the sync under way began */
 };
 
 struct sim_flash {
     bool exists;
     bool open;
     bool held; /* a cut left the pending sectors undecided */
+    bool sync_under_way;
+    uint64_t sync_end_ns;
+    uint64_t sync_ns; /* what a sync takes */
     enum sim_flash_model model;
     uint32_t block_bytes;
     uint32_t block_count;

@@ -13,6 +13,12 @@ _Noreturn void sim_misuse(const char *sentence);
 void *sim_allocate(size_t size);
 void *sim_grow(void *data, size_t size);
 
+/* The virtual clock, which a look does not move. */
+uint64_t sim_now_ns(void);
+
+/* When the flash's sync ends; UINT64_MAX when none is under way. */
+uint64_t sim_flash_wake_ns(void);
+
 /* The wire: a frame waits for the app; drop all frames; drop all frames and take the default settings. */
 bool sim_wire_waiting(void);
 void sim_wire_clear(void);

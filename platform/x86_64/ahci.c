@@ -324,6 +324,7 @@ static const char *read_identity(struct disk *d)
     d->block.geometry.size_bytes = (sectors < most ? sectors : most) * d->sector_bytes;
     d->block.geometry.grain_bytes = d->sector_bytes;
     d->block.geometry.caches = (words[IDENTITY_ENABLED] & ENABLED_WRITE_CACHE) != 0;
+    d->block.geometry.fails_together = true;
     return NULL;
 }
 

@@ -105,6 +105,7 @@ void block_begin(struct block_device *device, uint32_t slot, enum block_operatio
     }
     device->busy[slot] = true;
     device->failed[slot] = false;
+    device->begun_ns[slot] = platform_monotonic_ns();
     device->driver->begin(device, slot, operation, offset, size);
 }
 
@@ -131,6 +132,34 @@ enum status block_finish(struct block_device *device, uint32_t slot)
         }
     }
     return !device->broken && !device->failed[slot] ? STATUS_OK : STATUS_IO;
+}
+
+void block_submit(struct block_device *device)
+{
+    device->driver->submit(device);
+}
+
+enum status block_poll(struct block_device *device, uint32_t slot)
+{
+    if (!device->broken && block_is_busy(device, slot)) {
+        if (platform_monotonic_ns() - device->begun_ns[slot] < PATIENCE_MS * 1000000ULL) {
+            return STATUS_AGAIN;
+        }
+        block_give_up(device, "does not answer");
+    }
+    return !device->broken && !device->failed[slot] ? STATUS_OK : STATUS_IO;
+}
+
+bool block_sleep_begin(struct block_device *device)
+{
+    return !device->broken && device->driver->arm(device);
+}
+
+void block_sleep_end(struct block_device *device)
+{
+    if (!device->broken) {
+        device->driver->disarm(device);
+    }
 }
 
 enum status block_run(struct block_device *device, enum block_operation operation, uint64_t offset,

@@ -40,6 +40,7 @@ struct block_geometry {
     bool read_only;
     bool caches;             /* BLOCK_FLUSH is needed and there */
     uint64_t zero_bytes_max; /* of one BLOCK_ZERO; 0 when the device has no such command */
+    bool fails_together;     /* an error ends all requests that are under way, as failed */
 };
 
 struct block_device;
@@ -64,6 +65,7 @@ struct block_device {
     bool broken;
     bool busy[BLOCK_SLOTS];
     bool failed[BLOCK_SLOTS]; /* the slot's last request */
+    uint64_t begun_ns[BLOCK_SLOTS];
 };
 
 /* ---- for users ---- */
@@ -90,6 +92,16 @@ bool block_is_busy(struct block_device *device, uint32_t slot);
 
 /* Wait for the slot's request and say how it ended. */
 enum status block_finish(struct block_device *device, uint32_t slot) MUST_USE;
+
+/* The same without waiting: STATUS_AGAIN while it is under way. */
+enum status block_poll(struct block_device *device, uint32_t slot) MUST_USE;
+
+/* Let the device hear of what was begun. */
+void block_submit(struct block_device *device);
+
+/* Around a sleep: let the end of a request interrupt, false when one has ended already; and no more. */
+bool block_sleep_begin(struct block_device *device);
+void block_sleep_end(struct block_device *device);
 
 /* Begin and finish one request in slot 0. */
 enum status block_run(struct block_device *device, enum block_operation operation, uint64_t offset,

@@ -9,6 +9,7 @@ static const struct flash_backend *const backends[] = {&flash_pflash, &flash_dis
 static const struct flash_backend *chosen;
 static struct flash_geometry shape;
 static uint64_t size_bytes;
+static bool is_syncing;
 
 enum status flash_open(struct flash_geometry *geometry)
 {
@@ -56,8 +57,44 @@ enum status flash_erase(uint32_t block_index)
     return chosen->erase(block_index);
 }
 
-enum status flash_sync(void)
+void flash_sync_begin(void)
 {
-    check(chosen != NULL);
-    return chosen->sync();
+    check(chosen != NULL && !is_syncing);
+    is_syncing = true;
+    chosen->sync_begin();
+}
+
+static enum status end_sync(bool wait)
+{
+    check(is_syncing);
+    enum status status = chosen->sync_end(wait);
+    is_syncing = status == STATUS_AGAIN;
+    return status;
+}
+
+enum status flash_sync_poll(void)
+{
+    return end_sync(false);
+}
+
+enum status flash_sync_wait(void)
+{
+    return end_sync(true);
+}
+
+bool flash_sleep_begin(void)
+{
+    return !is_syncing || chosen->sleep_begin();
+}
+
+void flash_sleep_end(void)
+{
+    if (is_syncing) {
+        chosen->sleep_end();
+    }
+}
+
+bool flash_needs_polling(void)
+{
+    return is_syncing;
 }

@@ -4,7 +4,8 @@
  * the complement of every byte, so that a new disk full of zeros is a blank flash, and an erase is a hole.
  *
  * A read takes a few hundred microseconds, most of it on the way. A replay looks at one header after the other at
- * equal distances, so reads ahead are begun once two steps were equal; slot 0 serves everything else.
+ * equal distances, so reads ahead are begun once two steps were equal. The last slot is the flush's; slot 0 serves
+ * everything else.
  */
 #include <string.h>
 
@@ -31,6 +32,7 @@ static struct gpt_span place; /* of the flash on the disk */
 static uint32_t grain_bytes;
 static uint32_t block_bytes;
 static struct span ahead[BLOCK_SLOTS]; /* what each slot has read or reads ahead */
+static enum status flush_status;       /* STATUS_AGAIN: under way */
 static struct span last_read;
 static uint64_t last_step;
 
@@ -159,10 +161,24 @@ static void copy_complement(uint8_t *out, const uint8_t *in, size_t size)
     }
 }
 
+static uint32_t flush_slot(void)
+{
+    return disk->geometry.depth - 1;
+}
+
+/* Where it has no slot of its own, or would share the failure of others, nothing is begun beside a flush. */
+static void yield_to_flush(void)
+{
+    if (flush_status == STATUS_AGAIN && (flush_slot() == SLOT_DIRECT || disk->geometry.fails_together)) {
+        flush_status = block_finish(disk, flush_slot());
+    }
+}
+
 /* Run one request in the direct slot, at an offset in the flash; an error is given a second chance. */
 static enum status run(enum block_operation operation, uint64_t offset, size_t size)
 {
     enum status status = STATUS_IO;
+    yield_to_flush();
     for (uint32_t i = 0; i < TRIES && status != STATUS_OK; i++) {
         status = block_run(disk, operation, place.offset_bytes + offset, size);
     }
@@ -179,7 +195,7 @@ static void forget_ahead(void)
 /* The slot that holds or will hold the span; SLOT_DIRECT when none does. */
 static uint32_t slot_of(struct span wanted)
 {
-    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
+    for (uint32_t slot = 1; slot < flush_slot(); slot++) {
         if (ahead[slot].size == wanted.size && ahead[slot].offset == wanted.offset) {
             return slot;
         }
@@ -190,7 +206,7 @@ static uint32_t slot_of(struct span wanted)
 /* A slot that nothing was read ahead into; SLOT_DIRECT when there is none. */
 static uint32_t slot_idle(void)
 {
-    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
+    for (uint32_t slot = 1; slot < flush_slot(); slot++) {
         if (ahead[slot].size == 0 && !block_is_busy(disk, slot)) {
             return slot;
         }
@@ -202,7 +218,7 @@ static uint32_t slot_idle(void)
 static bool is_time_to_refill(void)
 {
     uint32_t held = 0;
-    for (uint32_t slot = 1; slot < disk->geometry.depth; slot++) {
+    for (uint32_t slot = 1; slot < flush_slot(); slot++) {
         held += ahead[slot].size != 0;
     }
     return held <= REFILL_AT;
@@ -236,6 +252,7 @@ static void read_ahead(struct span from)
 /* Read one span, and say which slot's buffer has it. */
 static enum status read_span(struct span wanted, uint32_t *slot)
 {
+    yield_to_flush();
     *slot = slot_of(wanted);
     if (*slot == SLOT_DIRECT) {
         block_begin(disk, SLOT_DIRECT, BLOCK_READ, place.offset_bytes + wanted.offset, wanted.size);
@@ -291,9 +308,33 @@ static enum status disk_erase(uint32_t block_index)
 }
 
 /* Once: a flush that failed has lost what it was to save, and a second one that went well would hide it. */
-static enum status disk_sync(void)
+static void disk_sync_begin(void)
 {
-    return disk->geometry.caches ? block_run(disk, BLOCK_FLUSH, 0, 0) : STATUS_OK;
+    flush_status = STATUS_OK;
+    if (disk->geometry.caches) {
+        block_begin(disk, flush_slot(), BLOCK_FLUSH, 0, 0);
+        block_submit(disk);
+        flush_status = STATUS_AGAIN;
+    }
 }
 
-const struct flash_backend flash_disk = {disk_open, disk_read, disk_program, disk_erase, disk_sync};
+static enum status disk_sync_end(bool wait)
+{
+    if (flush_status == STATUS_AGAIN) {
+        flush_status = wait ? block_finish(disk, flush_slot()) : block_poll(disk, flush_slot());
+    }
+    return flush_status;
+}
+
+static bool disk_sleep_begin(void)
+{
+    return flush_status == STATUS_AGAIN && block_sleep_begin(disk);
+}
+
+static void disk_sleep_end(void)
+{
+    block_sleep_end(disk);
+}
+
+const struct flash_backend flash_disk = {disk_open,       disk_read,     disk_program,     disk_erase,
+                                         disk_sync_begin, disk_sync_end, disk_sleep_begin, disk_sleep_end};

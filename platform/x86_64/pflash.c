@@ -224,11 +224,26 @@ static enum status pflash_erase(uint32_t block_index)
     return status;
 }
 
-/* What the chip has reported as done is done. */
-static enum status pflash_sync(void)
+/* What the chip has reported as done is done: a sync has ended when it begins. */
+static void pflash_sync_begin(void)
 {
+}
+
+static enum status pflash_sync_end(bool wait)
+{
+    (void)wait;
     return STATUS_OK;
 }
 
-const struct flash_backend flash_pflash = {pflash_open, pflash_read, pflash_program, pflash_erase,
-                                           pflash_sync};
+static bool pflash_sleep_begin(void)
+{
+    return false;
+}
+
+static void pflash_sleep_end(void)
+{
+}
+
+const struct flash_backend flash_pflash = {pflash_open,        pflash_read,       pflash_program,
+                                           pflash_erase,       pflash_sync_begin, pflash_sync_end,
+                                           pflash_sleep_begin, pflash_sleep_end};

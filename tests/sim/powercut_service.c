@@ -20,6 +20,7 @@
 
 #define COPIES_MAX   1200
 #define FLASH_BLOCKS 16
+#define SYNC_NS      3000000000ULL /* of a disk, some turns; NOR does not wait */
 
 /* Copies after each verb; those of the runs below lie behind those of the runs above. */
 static struct {
@@ -38,16 +39,19 @@ static void note(void)
     history.copies[history.count++] = now;
 }
 
+/* The newest copy that is durable by the store's word. */
 static void acknowledge(void)
 {
-    history.acknowledged = history.count - 1;
+    while (history.acknowledged + 1 < history.count &&
+           history.copies[history.acknowledged + 1].position <= store_durable())
+        history.acknowledged++;
 }
 
 static void start(void)
 {
     history.first = history.count;
+    history.acknowledged = history.count;
     note();
-    acknowledge();
 }
 
 static struct checker_mark here(void)
@@ -110,12 +114,16 @@ static bool turn(void)
     }
     if (cut_draw(4) == 0)
         (void)service_step(300);
-    if (store_flush(service_now_s()) != STATUS_OK)
-        return false;
+    enum status status = store_flush_poll();
+    acknowledge();
+    store_flush_begin(service_now_s());
+    if (status != STATUS_READ_ONLY)
+        status = store_flush_poll();
     acknowledge();
     rig_advance_s(cut_draw(8));
     (void)store_step(service_now_s(), 1000);
-    return true;
+    acknowledge();
+    return status != STATUS_READ_ONLY;
 }
 
 static const struct cut_subject subject = {rig_try_reboot, turn, start, here, agrees, put_aside, take_back};
@@ -126,6 +134,7 @@ bool powercut_service(const struct cut_search *search)
     cut_random_state = cut_seed;
     rig.flash_model = search->model;
     rig_new_with(RIG_TABLE_BYTES, FLASH_BLOCKS);
+    sim_flash_set_sync_ns(search->model == SIM_FLASH_NOR ? 0 : SYNC_NS);
     model_start(cut_seed);
     while (stats.erase_count < 3) {
         history.count = 0;

@@ -222,6 +222,7 @@ uint64_t dictionary_relocations(void)
 struct note {
     uint32_t id;
     struct entry entry;
+    uint64_t position; /* of the store */
 };
 
 static struct {
@@ -246,7 +247,7 @@ void checker_note(uint32_t id)
 {
     if (checker.noted == NOTES_MAX)
         fail("too many notes");
-    checker.notes[checker.noted++] = (struct note){id, dictionary[id]};
+    checker.notes[checker.noted++] = (struct note){id, dictionary[id], store_newest()};
     if (id >= checker.entries)
         checker.entries = id + 1;
 }
@@ -258,7 +259,20 @@ void checker_undo(size_t count)
 
 void checker_acknowledge(void)
 {
-    checker.acknowledged = checker.noted;
+    while (checker.acknowledged < checker.noted &&
+           checker.notes[checker.acknowledged].position <= store_durable())
+        checker.acknowledged++;
+}
+
+bool checker_flush(int64_t now_s)
+{
+    enum status status = store_flush_poll();
+    if (status == STATUS_OK) {
+        store_flush_begin(now_s);
+        status = store_flush_poll();
+    }
+    checker_acknowledge();
+    return status != STATUS_READ_ONLY;
 }
 
 struct checker_mark checker_here(void)

@@ -54,8 +54,10 @@ void checker_start(void);
 void checker_note(uint32_t id);
 /* Take the newest notes back. */
 void checker_undo(size_t count);
-/* Everything up to the newest note is durable by the store's word. */
+/* What is noted and durable by the store's word is acknowledged. */
 void checker_acknowledge(void);
+/* As the event loop does: acknowledge what has become durable, and begin the next flush. False: the store is read-only. */
+bool checker_flush(int64_t now_s);
 /* Is the table what it must be: acknowledged, plus a first part of what was not? Entries past their end count as gone.
  * A message in `why` if not. */
 bool checker_agrees(int64_t now_s, char *why, size_t why_bytes);

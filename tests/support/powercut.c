@@ -14,6 +14,7 @@
 #define VARIANTS_MAX 4096 /* ways to cut at one operation */
 #define OUTCOMES     12   /* pending sectors of the disk model: all outcomes up to that many, else draws */
 #define MIXED_SEEDS  2
+#define LATE_SEEDS   2 /* the next group whole, the one that is being synced in shreds */
 
 /* ---- what is counted ---- */
 
@@ -175,6 +176,9 @@ static void add_settlements(struct variants *variants, enum sim_cut_moment momen
     }
     add_variant(variants, (struct variant){moment, part, SIM_SETTLE_LOST, 0});
     add_variant(variants, (struct variant){moment, part, SIM_SETTLE_KEPT, 0});
+    for (uint64_t i = 0; i <= LATE_SEEDS; i++)
+        add_variant(variants, (struct variant){moment, part, SIM_SETTLE_LATE,
+                                               i == 0 ? 0 : sim_random(&cut_random_state) | 1});
     for (uint64_t i = 1; i <= (cut_self.is_long ? 10 : 4); i++)
         add_variant(variants,
                     (struct variant){moment, part, SIM_SETTLE_SEED, sim_random(&cut_random_state) | i});
@@ -183,7 +187,7 @@ static void add_settlements(struct variants *variants, enum sim_cut_moment momen
 static void list_nor(const struct sim_operation *operation, uint64_t stride, struct variants *variants)
 {
     uint64_t parts = sim_flash_torn_parts(operation);
-    if (operation->kind == SIM_OPERATION_SYNC)
+    if (operation->kind == SIM_OPERATION_SYNC || operation->kind == SIM_OPERATION_SYNC_BEGIN)
         return;
     for (uint64_t part = 1; part <= parts; part++) {
         if (part % stride == 1 % stride || part == parts)
@@ -200,10 +204,8 @@ static void list_disk(const struct sim_operation *operation, uint64_t stride,
 {
     uint64_t parts = sim_flash_torn_parts(operation);
     sim_flash_restore(before);
-    if (operation->kind == SIM_OPERATION_SYNC) {
-        add_variant(variants, (struct variant){SIM_CUT_AFTER, 0, SIM_SETTLE_KEPT, 0});
+    if (operation->kind == SIM_OPERATION_SYNC_BEGIN) /* leaves what the operation before it left */
         return;
-    }
     sim_flash_apply(operation, SIM_CUT_AFTER, 0);
     add_settlements(variants, SIM_CUT_AFTER, 0, sim_flash_outcome_count());
     for (uint64_t part = 1; part <= parts; part++) {

@@ -27,7 +27,7 @@ static void nothing_to_flush_waits_for_nothing(void **state)
 {
     (void)state;
     struct gather gather = after(32, SYNC_NS);
-    assert_int_equal(gather_until_ns(&gather, 0, START_NS), 0);
+    assert_int_equal(gather_until_ns(&gather, 0, false, START_NS), 0);
     assert_int_equal(gather.expected, 0);
 }
 
@@ -36,18 +36,32 @@ static void a_lone_client_never_waits(void **state)
     (void)state;
     struct gather gather = {0};
     for (uint64_t round = 0; round < 10; round++) {
-        assert_int_equal(gather_until_ns(&gather, 1, START_NS + round * 10 * MS), 0);
+        assert_int_equal(gather_until_ns(&gather, 1, false, START_NS + round * 10 * MS), 0);
         gather_flushed(&gather, 1, SYNC_NS);
     }
 }
 
-static void a_fast_device_never_waits(void **state)
+static void a_fast_device_never_idles(void **state)
 {
     (void)state;
     struct gather gather = after(32, GATHER_FLUSH_MIN_NS - 1);
-    assert_int_equal(gather_until_ns(&gather, 8, START_NS), 0);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
     gather = after(32, GATHER_FLUSH_MIN_NS);
-    assert_true(gather_until_ns(&gather, 8, START_NS) > START_NS);
+    assert_true(gather_until_ns(&gather, 8, false, START_NS) > START_NS);
+}
+
+/* While there is other work a group grows, but not for long, and not for ever. */
+static void a_busy_loop_shares_a_fast_device(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, MS / 4);
+    assert_int_equal(gather_until_ns(&gather, 8, true, START_NS), START_NS + GATHER_BUSY_NS);
+    assert_int_equal(gather_until_ns(&gather, 9, true, START_NS + 1000), START_NS + GATHER_BUSY_NS);
+    assert_int_equal(gather_until_ns(&gather, 9, false, START_NS + 2000), 0);
+    assert_int_equal(gather_until_ns(&gather, GATHER_BUSY_RECORDS, true, START_NS + 2000), 0);
+    assert_int_equal(gather_until_ns(&gather, 9, true, START_NS + GATHER_BUSY_NS), 0);
+    gather_flushed(&gather, 1, MS / 4);
+    assert_int_equal(gather_until_ns(&gather, 1, true, START_NS), 0); /* alone among readers */
 }
 
 static void two_groups_become_one(void **state)
@@ -56,23 +70,23 @@ static void two_groups_become_one(void **state)
     struct gather gather = after(32, SYNC_NS);
     uint64_t now_ns = START_NS;
     for (uint64_t pending = 32; pending < 64; pending++, now_ns += 10000)
-        assert_true(gather_until_ns(&gather, pending, now_ns) > now_ns);
-    assert_int_equal(gather_until_ns(&gather, 64, now_ns), 0);
+        assert_true(gather_until_ns(&gather, pending, false, now_ns) > now_ns);
+    assert_int_equal(gather_until_ns(&gather, 64, false, now_ns), 0);
     gather_flushed(&gather, 64, SYNC_NS);
     now_ns += SYNC_NS;
     for (uint64_t pending = 1; pending < 64; pending++, now_ns += 10000)
-        assert_true(gather_until_ns(&gather, pending, now_ns) > now_ns);
-    assert_int_equal(gather_until_ns(&gather, 65, now_ns), 0);
+        assert_true(gather_until_ns(&gather, pending, false, now_ns) > now_ns);
+    assert_int_equal(gather_until_ns(&gather, 65, false, now_ns), 0);
 }
 
 static void silence_ends_a_wait(void **state)
 {
     (void)state;
     struct gather gather = after(32, SYNC_NS);
-    uint64_t until_ns = gather_until_ns(&gather, 5, START_NS);
+    uint64_t until_ns = gather_until_ns(&gather, 5, false, START_NS);
     assert_int_equal(until_ns, START_NS + SYNC_NS / GATHER_QUIET_SHARE);
-    assert_int_equal(gather_until_ns(&gather, 5, until_ns - 1), until_ns);
-    assert_int_equal(gather_until_ns(&gather, 5, until_ns), 0);
+    assert_int_equal(gather_until_ns(&gather, 5, false, until_ns - 1), until_ns);
+    assert_int_equal(gather_until_ns(&gather, 5, false, until_ns), 0);
 }
 
 static void a_trickle_ends_in_time(void **state)
@@ -80,7 +94,7 @@ static void a_trickle_ends_in_time(void **state)
     (void)state;
     struct gather gather = after(1000, SYNC_NS);
     uint64_t now_ns = START_NS, pending = 1, until_ns = 0;
-    while ((until_ns = gather_until_ns(&gather, pending, now_ns)) != 0) {
+    while ((until_ns = gather_until_ns(&gather, pending, false, now_ns)) != 0) {
         assert_true(until_ns > now_ns && until_ns <= START_NS + SYNC_NS / GATHER_ALL_SHARE);
         pending++;
         now_ns += SYNC_NS / GATHER_QUIET_SHARE / 2;
@@ -93,11 +107,11 @@ static void a_failed_flush_changes_nothing(void **state)
 {
     (void)state;
     struct gather gather = after(32, SYNC_NS);
-    uint64_t until_ns = gather_until_ns(&gather, 5, START_NS);
+    uint64_t until_ns = gather_until_ns(&gather, 5, false, START_NS);
     gather_flushed(&gather, 0, SYNC_NS);
     assert_int_equal(gather.flushed, 32);
     for (uint64_t later_ns = 0; later_ns < 10 * MS; later_ns += MS)
-        assert_int_equal(gather_until_ns(&gather, 5, until_ns + later_ns), 0);
+        assert_int_equal(gather_until_ns(&gather, 5, false, until_ns + later_ns), 0);
 }
 
 int main(void)
@@ -105,7 +119,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_to_flush_waits_for_nothing),
         cmocka_unit_test(a_lone_client_never_waits),
-        cmocka_unit_test(a_fast_device_never_waits),
+        cmocka_unit_test(a_fast_device_never_idles),
+        cmocka_unit_test(a_busy_loop_shares_a_fast_device),
         cmocka_unit_test(two_groups_become_one),
         cmocka_unit_test(silence_ends_a_wait),
         cmocka_unit_test(a_trickle_ends_in_time),

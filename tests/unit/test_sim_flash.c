@@ -438,9 +438,9 @@ static void test_trace_replays(void **state)
     assert_non_null(end);
     memcpy(end, sim_flash_contents().data, (size_t)16 * BLOCK);
     sim_flash_restore(blank_flash);
-    assert_int_equal(sim_flash_trace_count(), 5);
-    uint64_t parts[] = {3, 7, 0, 2, 1};
-    for (size_t i = 0; i < 5; i++) {
+    assert_int_equal(sim_flash_trace_count(), 6);
+    uint64_t parts[] = {3, 7, 0, 0, 2, 1};
+    for (size_t i = 0; i < 6; i++) {
         struct sim_operation operation = sim_flash_trace_get(i);
         assert_int_equal(sim_flash_torn_parts(&operation), parts[i]);
         sim_flash_apply(&operation, SIM_CUT_AFTER, 0);
@@ -460,7 +460,7 @@ static void count_hook(void *context, const struct sim_operation *operation)
 
 static void test_operation_hook(void **state)
 {
-    int counts[3] = {0, 0, 0};
+    int counts[4] = {0, 0, 0, 0};
 
     (void)state;
     make(SIM_FLASH_NOR);
@@ -471,7 +471,7 @@ static void test_operation_hook(void **state)
     assert_int_equal(flash_sync(), STATUS_OK);
     assert_int_equal(counts[SIM_OPERATION_PROGRAM], 1);
     assert_int_equal(counts[SIM_OPERATION_ERASE], 1);
-    assert_int_equal(counts[SIM_OPERATION_SYNC], 1);
+    assert_int_equal(counts[SIM_OPERATION_SYNC] + 10 * counts[SIM_OPERATION_SYNC_BEGIN], 11);
 }
 
 int main(void)

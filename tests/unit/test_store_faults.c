@@ -16,6 +16,7 @@
 #include "tests/support/store_lab.h"
 
 #define SEGMENT_BLOCKS 8
+#define SYNC_NS        1000000ULL /* of a disk; NOR does not wait */
 #define FIRST_BLOCK    STORE_HEADER_BLOCKS
 
 static uint64_t random_state;
@@ -38,10 +39,8 @@ static void work(uint32_t groups)
             if (status == STATUS_OK)
                 checker_note(id);
         }
-        if (store_flush(NOW_S) == STATUS_OK) {
-            assert_int_equal(store_durable(), store_newest());
-            checker_acknowledge();
-        }
+        sim_advance_ns(draw(3) * (SYNC_NS / 2));
+        (void)checker_flush(NOW_S);
         store_step(NOW_S + group / 8, 300);
     }
 }
@@ -50,6 +49,7 @@ static struct sim_flash_snapshot *aged(enum sim_flash_model model)
 {
     random_state = 3;
     lab_make_flash(model, 12);
+    sim_flash_set_sync_ns(model == SIM_FLASH_NOR ? 0 : SYNC_NS);
     lab_boot(true);
     checker_start();
     for (int i = 0; i < 200; i++) {
@@ -159,6 +159,103 @@ static void test_dead_device_is_read_only(void **state)
     assert_true(sim_console_has("read-only"));
     lab_boot(false);
     lab_check();
+}
+
+/* ---- while a sync is under way ---- */
+
+/* Entry 1 is durable, 2 being synced, 3 appended behind it. */
+static void overlap(enum sim_flash_model model)
+{
+    lab_make_flash(model, 12);
+    lab_boot(true);
+    checker_start();
+    lab_create(1, 10);
+    lab_flush();
+    sim_flash_set_sync_ns(SYNC_NS);
+    lab_create(2, 10);
+    store_flush_begin(NOW_S);
+    lab_create(3, 10);
+    assert_int_equal(store_flush_poll(), STATUS_AGAIN);
+    assert_int_equal(store_durable(), 1);
+}
+
+static void test_next_group_gathers(void **state)
+{
+    (void)state;
+    overlap(SIM_FLASH_DISK);
+    uint64_t programs = sim_flash_counts().programs;
+    store_flush_begin(NOW_S); /* one at a time */
+    assert_int_equal(sim_flash_counts().programs, programs);
+    sim_advance_ns(SYNC_NS);
+    assert_int_equal(store_flush_poll(), STATUS_OK);
+    assert_int_equal(store_durable(), 2);
+    store_flush_begin(NOW_S);
+    assert_int_equal(store_flush_poll(), STATUS_AGAIN);
+    sim_advance_ns(SYNC_NS);
+    assert_int_equal(store_flush_poll(), STATUS_OK);
+    assert_int_equal(store_durable(), store_newest());
+    sim_flash_settle(SIM_SETTLE_LOST, 0);
+    lab_boot(false);
+    checker_acknowledge();
+    lab_check();
+}
+
+/* Who waits gets all that was appended, what came during the sync too. */
+static void test_flush_waits_for_both(void **state)
+{
+    (void)state;
+    overlap(SIM_FLASH_DISK);
+    lab_flush();
+    sim_flash_settle(SIM_SETTLE_LOST, 0);
+    lab_boot(false);
+    lab_check();
+}
+
+static void test_failed_sync_acknowledges_nothing(void **state)
+{
+    (void)state;
+    overlap(SIM_FLASH_DISK);
+    sim_flash_fail_calls(sim_flash_counts().calls, 1, 0);
+    sim_advance_ns(SYNC_NS);
+    assert_int_equal(store_flush_poll(), STATUS_READ_ONLY);
+    assert_int_equal(store_durable(), 1);
+    assert_true(store_must_roll_back());
+    sim_flash_settle(SIM_SETTLE_LOST, 0);
+    lab_boot(false);
+    lab_check();
+}
+
+/* What fails beside it does not undo a sync: what it covers is durable, and acknowledged. */
+static void test_sync_survives_another_failure(void **state)
+{
+    (void)state;
+    overlap(SIM_FLASH_DISK);
+    store_forbid_writes("because");
+    assert_int_equal(store_flush_poll(), STATUS_AGAIN);
+    assert_true(store_must_roll_back());
+    assert_int_equal(store_durable(), 2);
+    checker_acknowledge();
+    assert_int_equal(store_flush_poll(), STATUS_READ_ONLY);
+    sim_flash_settle(SIM_SETTLE_LOST, 0);
+    lab_boot(false);
+    lab_check();
+}
+
+/* Frames of the next group are programmed as they become full; after a cut the one being synced may lack, and they not. */
+static void test_late_frames_are_dropped(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        overlap(SIM_FLASH_DISK);
+        for (uint32_t id = 4; id < 60; id++)
+            lab_create(id, 1000);
+        assert_int_equal(store_flush_poll(), STATUS_AGAIN);
+        sim_flash_settle(SIM_SETTLE_LATE, seed);
+        lab_boot(false);
+        lab_check();
+        if (seed == 0)
+            assert_int_equal(store_newest(), 1);
+    }
 }
 
 /* ---- blocks that fail ---- */
@@ -365,6 +462,11 @@ int main(void)
         cmocka_unit_test(test_failing_calls),
         cmocka_unit_test(test_failing_format),
         cmocka_unit_test(test_dead_device_is_read_only),
+        cmocka_unit_test(test_next_group_gathers),
+        cmocka_unit_test(test_flush_waits_for_both),
+        cmocka_unit_test(test_failed_sync_acknowledges_nothing),
+        cmocka_unit_test(test_sync_survives_another_failure),
+        cmocka_unit_test(test_late_frames_are_dropped),
         cmocka_unit_test(test_stuck_blocks),
         cmocka_unit_test(test_blind_block),
         cmocka_unit_test(test_bit_rot),
