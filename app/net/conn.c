@@ -281,9 +281,9 @@ void conn_step(struct conn *conn, uint64_t now_ms)
     switch (conn->state) {
     case CONN_HANDSHAKE:
         shake_hands(conn, now_ms);
+        /* The request came with Finished, as a rule: its answer shares a segment with our tickets. */
         if (conn->state == CONN_READING)
-            read_and_answer(conn,
-                            now_ms); /* the request came with Finished, as a rule: one segment for all */
+            read_and_answer(conn, now_ms);
         break;
     case CONN_READING:
         read_and_answer(conn, now_ms);
