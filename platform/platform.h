@@ -85,6 +85,14 @@ struct platform_nic {
     bool link_up;
     uint8_t mac[6];
     uint16_t mtu_bytes; /* payload of a frame, 1500 as a rule */
+    bool fills_sums;    /* it completes what platform_nic_send() is told to lack */
+};
+
+/* A check sum (RFC 1071) that a frame lacks: that of all bytes from `start_offset` on, to be written `sum_offset` bytes
+ * behind that, where the sum of the pseudo header stands. */
+struct platform_missing_sum {
+    uint16_t start_offset;
+    uint16_t sum_offset;
 };
 
 #define PLATFORM_FRAME_MAX_BYTES 1514
@@ -94,12 +102,15 @@ struct platform_nic {
 void platform_nic_info(struct platform_nic *nic);
 
 /* Copy the oldest received frame into `frame` and return its size; 0 when none is waiting. A frame larger than
- * `capacity` is dropped. */
-size_t platform_nic_receive(uint8_t *frame, size_t capacity);
+ * `capacity` is dropped. `sums_known`: the interface has found its check sums of TCP and UDP right, or the frame never was
+ * on a wire and has none. */
+size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known);
 
 /* Queue one frame, gathered from `count` parts (at most PLATFORM_FRAME_PARTS_MAX, PLATFORM_FRAME_MAX_BYTES
- * together); the bytes are copied. STATUS_AGAIN when the queue is full, STATUS_IO without an interface. */
-enum status platform_nic_send(const struct bytes *parts, size_t count) MUST_USE;
+ * together); the bytes are copied. `missing` only where the interface fills sums in; NULL: the frame is complete.
+ * STATUS_AGAIN when the queue is full, STATUS_IO without an interface. */
+enum status platform_nic_send(const struct bytes *parts, size_t count,
+                              const struct platform_missing_sum *missing) MUST_USE;
 
 /* Tell the device of everything queued since the last flush (one notification a batch). */
 void platform_nic_flush(void);

@@ -241,7 +241,6 @@ static void shake_hands(struct conn *conn, uint64_t now_ms)
         conn->shared->handshake_count++;
         conn->shared->resumed_count += tls_was_resumed(conn->tls);
         conn->state = CONN_READING;
-        conn->more = true;
         start_timer(conn, CONN_TIMER_IDLE, now_ms);
     } else if (result == TLS_CLOSED || result == TLS_FAILED) {
         conn->shared->handshake_failed_count++;
@@ -268,18 +267,26 @@ static void discard(struct conn *conn)
         conn->state = CONN_DEAD;
 }
 
+static void read_and_answer(struct conn *conn, uint64_t now_ms)
+{
+    read_requests(conn, now_ms);
+    if (conn->state != CONN_LINGERING && push(conn, now_ms))
+        after_push(conn, now_ms);
+    conn->more |= conn->state == CONN_CLOSING;
+}
+
 void conn_step(struct conn *conn, uint64_t now_ms)
 {
     conn->more = false;
     switch (conn->state) {
     case CONN_HANDSHAKE:
         shake_hands(conn, now_ms);
+        /* The request came with Finished, as a rule: its answer shares a segment with our tickets. */
+        if (conn->state == CONN_READING)
+            read_and_answer(conn, now_ms);
         break;
     case CONN_READING:
-        read_requests(conn, now_ms);
-        if (conn->state != CONN_LINGERING && push(conn, now_ms))
-            after_push(conn, now_ms);
-        conn->more |= conn->state == CONN_CLOSING;
+        read_and_answer(conn, now_ms);
         break;
     case CONN_WAIT_DURABLE:
     case CONN_WAIT_UPSTREAM:

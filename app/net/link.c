@@ -20,12 +20,14 @@
 #include "crypto/crypto.h"
 #include "net/guard.h"
 #include "net/neighbours.h"
+#include "net/packet.h"
 #include "net/pcbs.h"
 #include "platform/platform.h"
 
 #include "lwip_hooks.h"
 
-#define ISN_TICK_NS 4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
+#define TCP_SUM_OFFSET 16   /* RFC 9293 section 3.1 */
+#define ISN_TICK_NS    4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
 
 static struct heap *heap;
 static struct netif netif;
@@ -78,24 +80,54 @@ u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 /* ---- frames out ---- */
 
 /* More parts than the platform gathers: copy them into one. */
-static enum status send_copied(const struct pbuf *frame)
+static enum status send_copied(const struct pbuf *frame, const struct platform_missing_sum *missing)
 {
     static uint8_t copy[PLATFORM_FRAME_MAX_BYTES];
     pbuf_copy_partial(frame, copy, frame->tot_len, 0);
     const struct bytes part = {copy, frame->tot_len};
-    return platform_nic_send(&part, 1);
+    return platform_nic_send(&part, 1, missing);
 }
 
-static enum status send_parts(const struct pbuf *frame)
+static enum status send_parts(const struct pbuf *frame, const struct platform_missing_sum *missing)
 {
     struct bytes parts[PLATFORM_FRAME_PARTS_MAX];
     size_t count = 0;
     for (const struct pbuf *part = frame; part != NULL; part = part->next) {
         if (count == PLATFORM_FRAME_PARTS_MAX)
-            return send_copied(frame);
+            return send_copied(frame, missing);
         parts[count++] = bytes_of(part->payload, part->len);
     }
-    return platform_nic_send(parts, count);
+    return platform_nic_send(parts, count, missing);
+}
+
+/* Where TCP's header begins in a frame of lwIP's, which has its headers in one piece and no options before that; 0: none. */
+static uint16_t tcp_offset(struct bytes start)
+{
+    const size_t ipv4 = ETHERNET_BYTES + IPV4_BYTES, ipv6 = ETHERNET_BYTES + IPV6_BYTES;
+    if (start.size < ipv4 + TCP_BYTES)
+        return 0;
+    uint16_t type = packet_get16(start.data + 12);
+    if (type == ETHTYPE_IP && start.data[ETHERNET_BYTES + 9] == IP_PROTO_TCP)
+        return (uint16_t)ipv4;
+    bool is_ipv6 = type == ETHTYPE_IPV6 && start.data[ETHERNET_BYTES + 6] == IP_PROTO_TCP;
+    return is_ipv6 && start.size >= ipv6 + TCP_BYTES ? (uint16_t)ipv6 : 0;
+}
+
+/* What lwIP left to the interface: the sum of the pseudo header goes where that of all will. False: the frame is complete. */
+static bool prepare_sum(struct pbuf *frame, struct platform_missing_sum *missing)
+{
+    if ((netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP) != 0)
+        return false;
+    uint16_t tcp = tcp_offset(bytes_of(frame->payload, frame->len));
+    if (tcp == 0)
+        return false;
+    uint8_t *data = frame->payload;
+    const size_t addresses_bytes = tcp == ETHERNET_BYTES + IPV4_BYTES ? 8 : 32; /* right before TCP */
+    uint64_t size = (uint64_t)frame->tot_len - tcp;
+    *missing = (struct platform_missing_sum){.start_offset = tcp, .sum_offset = TCP_SUM_OFFSET};
+    packet_put16(data + tcp + TCP_SUM_OFFSET,
+                 packet_sum(bytes_of(data + tcp - addresses_bytes, addresses_bytes), IP_PROTO_TCP + size));
+    return true;
 }
 
 static bool count_sent(enum status status)
@@ -113,17 +145,19 @@ static err_t send_frame(struct netif *from, struct pbuf *frame)
         return ERR_BUF;
     if (!neighbours_note_question(bytes_of(frame->payload, frame->len)) && muted)
         return ERR_OK;
-    enum status status = send_parts(frame);
+    struct platform_missing_sum sum;
+    const struct platform_missing_sum *missing = prepare_sum(frame, &sum) ? &sum : NULL;
+    enum status status = send_parts(frame, missing);
     if (status == STATUS_AGAIN) {
         platform_nic_flush();
-        status = send_parts(frame);
+        status = send_parts(frame, missing);
     }
     return count_sent(status) ? ERR_OK : ERR_IF;
 }
 
 void link_send(struct bytes frame)
 {
-    (void)count_sent(platform_nic_send(&frame, 1)); /* who asked asks again */
+    (void)count_sent(platform_nic_send(&frame, 1, NULL)); /* who asked asks again */
 }
 
 /* ---- frames in ---- */
@@ -143,11 +177,11 @@ static struct pbuf *fit(struct pbuf *whole, size_t size)
 }
 
 /* The frame in whole_frame: to lwIP, if the guard lets it pass. */
-static void take_frame(size_t size)
+static void take_frame(size_t size, bool sums_known)
 {
     struct packet packet;
     struct tcp_pcb *pcb;
-    packet_read(bytes_of(whole_frame->payload, size), false, &packet);
+    packet_read(bytes_of(whole_frame->payload, size), sums_known, &packet);
     if (!guard_passes(&packet, &pcb)) {
         counts.refused_count++;
         return;
@@ -167,8 +201,9 @@ static void take_frame(size_t size)
 static bool drop_one(void)
 {
     static uint8_t dropped[PLATFORM_FRAME_MAX_BYTES];
+    bool sums_known = false;
     counts.dropped_count++;
-    return platform_nic_receive(dropped, sizeof dropped) > 0;
+    return platform_nic_receive(dropped, sizeof dropped, &sums_known) > 0;
 }
 
 static bool receive_one(void)
@@ -177,11 +212,12 @@ static bool receive_one(void)
         whole_frame = pbuf_alloc(PBUF_RAW, PLATFORM_FRAME_MAX_BYTES, PBUF_RAM);
     if (whole_frame == NULL)
         return drop_one();
-    size_t size = platform_nic_receive(whole_frame->payload, PLATFORM_FRAME_MAX_BYTES);
+    bool sums_known = false;
+    size_t size = platform_nic_receive(whole_frame->payload, PLATFORM_FRAME_MAX_BYTES, &sums_known);
     if (size == 0)
         return false;
     counts.received_count++;
-    take_frame(size);
+    take_frame(size, sums_known);
     return true;
 }
 
@@ -204,6 +240,8 @@ static void follow_link(void)
     struct platform_nic nic;
     platform_nic_info(&nic);
     bool up = nic.present && nic.link_up;
+    NETIF_SET_CHECKSUM_CTRL(&netif, nic.fills_sums ? NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP
+                                                   : NETIF_CHECKSUM_ENABLE_ALL);
     if (up == (netif_is_link_up(&netif) != 0))
         return;
     log_info("network link is %s", up ? "up" : "down");

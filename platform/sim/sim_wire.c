@@ -71,6 +71,7 @@ void sim_wire_reset(void)
 {
     sim_wire_clear();
     wire.send_capacity = SIM_WIRE_FRAMES_MAX;
+    wire.nic.fills_sums = false;
 }
 
 void sim_set_nic(bool present, bool link_up, uint16_t mtu_bytes)
@@ -78,6 +79,11 @@ void sim_set_nic(bool present, bool link_up, uint16_t mtu_bytes)
     wire.nic.present = present;
     wire.nic.link_up = link_up;
     wire.nic.mtu_bytes = mtu_bytes;
+}
+
+void sim_set_fills_sums(bool fills)
+{
+    wire.nic.fills_sums = fills;
 }
 
 void sim_set_send_queue(size_t frames)
@@ -119,8 +125,9 @@ void platform_nic_info(struct platform_nic *nic)
     *nic = wire.nic;
 }
 
-size_t platform_nic_receive(uint8_t *frame, size_t capacity)
+size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known)
 {
+    *sums_known = false;
     while (wire.to_app.count > 0) {
         struct frame oldest = queue_pop(&wire.to_app);
         bool fits = oldest.size <= capacity && oldest.size > 0;
@@ -146,7 +153,24 @@ static size_t parts_size(const struct bytes *parts, size_t count)
     return size;
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count)
+/* RFC 1071, over a frame whose check sum has that of the pseudo header in its place. */
+static void fill_sum(uint8_t *frame, size_t size, const struct platform_missing_sum *missing)
+{
+    size_t at = (size_t)missing->start_offset + missing->sum_offset;
+    uint32_t sum = 0;
+
+    if (!wire.nic.fills_sums || at + 2 > size)
+        sim_misuse("platform_nic_send: a sum is missing that nobody fills in");
+    for (size_t i = missing->start_offset; i < size; i++)
+        sum += (i - missing->start_offset) % 2 == 0 ? (uint32_t)frame[i] << 8 : frame[i];
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    frame[at] = (uint8_t)(~sum >> 8);
+    frame[at + 1] = (uint8_t)~sum;
+}
+
+enum status platform_nic_send(const struct bytes *parts, size_t count,
+                              const struct platform_missing_sum *missing)
 {
     size_t size = parts_size(parts, count);
 
@@ -161,6 +185,8 @@ enum status platform_nic_send(const struct bytes *parts, size_t count)
             memcpy(copy + filled, parts[i].data, parts[i].size);
         filled += parts[i].size;
     }
+    if (missing != NULL)
+        fill_sum(copy, size, missing);
     queue_push(&wire.from_app, copy, size);
     wire.unflushed++;
     return STATUS_OK;

@@ -189,13 +189,16 @@ static void read_info(struct platform_nic *nic)
     *nic = state;
 }
 
-static size_t receive(uint8_t *frame, size_t capacity)
+static size_t receive(uint8_t *frame, size_t capacity, bool *sums_known)
 {
+    *sums_known = false;
     return intel_ring_receive(&receive_ring, frame, capacity);
 }
 
-static enum status send(const struct bytes *parts, size_t count)
+/* Its info says that it fills in no sums, so none is missing. */
+static enum status send(const struct bytes *parts, size_t count, const struct platform_missing_sum *missing)
 {
+    (void)missing;
     if (!intel_ring_has_room(&send_ring)) {
         intel_ring_tell(&send_ring);
         return STATUS_AGAIN;

@@ -128,9 +128,9 @@ void platform_nic_info(struct platform_nic *nic)
     }
 }
 
-size_t platform_nic_receive(uint8_t *frame, size_t capacity)
+size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known)
 {
-    return driver != NULL ? driver->receive(frame, capacity) : 0;
+    return driver != NULL ? driver->receive(frame, capacity, sums_known) : 0;
 }
 
 static size_t total_size(const struct bytes *parts, size_t count)
@@ -142,12 +142,13 @@ static size_t total_size(const struct bytes *parts, size_t count)
     return total;
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count)
+enum status platform_nic_send(const struct bytes *parts, size_t count,
+                              const struct platform_missing_sum *missing)
 {
     if (count > PLATFORM_FRAME_PARTS_MAX || total_size(parts, count) > PLATFORM_FRAME_MAX_BYTES) {
         platform_panic("platform_nic_send: the frame is too large");
     }
-    return driver != NULL ? driver->send(parts, count) : STATUS_IO;
+    return driver != NULL ? driver->send(parts, count, missing) : STATUS_IO;
 }
 
 void platform_nic_flush(void)

@@ -1,5 +1,8 @@
 /*
  * Virtio 1.1, 5.1. Descriptor i always describes buffer i; a header of 12 bytes comes before each frame.
+ *
+ * Check sums of TCP are left to a device that offers it, in both directions. What it says of a received frame is one bit to
+ * us: the offsets that come with it are not looked at, as nobody here completes a sum.
  */
 #include <string.h>
 
@@ -10,20 +13,36 @@
 #include "platform/x86_64/nic.h"
 #include "platform/x86_64/virtio_net.h"
 
-#define FEATURE_MTU    (1ULL << 3)
-#define FEATURE_MAC    (1ULL << 5)
-#define FEATURE_STATUS (1ULL << 16)
-#define CONFIG_MAC     0U
-#define CONFIG_STATUS  6U
-#define CONFIG_MTU     10U
-#define STATUS_LINK_UP 1U
-#define QUEUE_RECEIVE  0U
-#define QUEUE_SEND     1U
-#define QUEUE_SIZE     256U
-#define HEADER_BYTES   12U
-#define BUFFER_BYTES   1536U
-#define MTU_MIN        68U
-#define OFFER_BATCH    32U /* receive buffers given back to the device at once */
+#define FEATURE_SUM_SENT     (1ULL << 0) /* VIRTIO_NET_F_CSUM */
+#define FEATURE_SUM_RECEIVED (1ULL << 1) /* VIRTIO_NET_F_GUEST_CSUM */
+#define FEATURE_MTU          (1ULL << 3)
+#define FEATURE_MAC          (1ULL << 5)
+#define FEATURE_STATUS       (1ULL << 16)
+#define CONFIG_MAC           0U
+#define CONFIG_STATUS        6U
+#define CONFIG_MTU           10U
+#define STATUS_LINK_UP       1U
+#define QUEUE_RECEIVE        0U
+#define QUEUE_SEND           1U
+#define QUEUE_SIZE           256U
+#define HEADER_BYTES         12U
+#define BUFFER_BYTES         1536U
+#define HEADER_NEEDS_SUM     1U
+#define HEADER_SUM_IS_GOOD   2U
+#define MTU_MIN              68U
+#define OFFER_BATCH          32U /* receive buffers given back to the device at once */
+
+/* Before each frame, little-endian; segmentation and merged buffers, which we do not agree on, leave the rest zero. */
+struct header {
+    uint8_t flags;
+    uint8_t segmentation;
+    uint16_t header_bytes;
+    uint16_t segment_bytes;
+    uint16_t sum_start;
+    uint16_t sum_offset;
+    uint16_t buffer_count;
+};
+_Static_assert(sizeof(struct header) == HEADER_BYTES, "virtio 1.1, 5.1.6");
 
 static struct virtio_device *net;
 static struct virtq receive_queue;
@@ -65,6 +84,7 @@ static void read_config(const struct nic *nic)
     uint16_t mtu = (net->features & FEATURE_MTU) ? virtio_config16(net, CONFIG_MTU) : NIC_MTU;
     info.mtu_bytes = mtu >= MTU_MIN && mtu <= NIC_MTU ? mtu : NIC_MTU;
     info.link_up = read_link(net);
+    info.fills_sums = (net->features & FEATURE_SUM_SENT) != 0;
 }
 
 static void offer_receive(uint16_t id)
@@ -146,7 +166,15 @@ static const uint8_t *take_frame(uint16_t *id, size_t *frame_size)
     return receive_buffer(*id) + HEADER_BYTES;
 }
 
-static size_t receive(uint8_t *frame, size_t capacity)
+/* Of the frame in this buffer. */
+static bool sums_are_known(uint16_t id)
+{
+    const struct header *header = (const struct header *)receive_buffer(id);
+    return (net->features & FEATURE_SUM_RECEIVED) != 0 &&
+           (header->flags & (HEADER_NEEDS_SUM | HEADER_SUM_IS_GOOD)) != 0;
+}
+
+static size_t receive(uint8_t *frame, size_t capacity, bool *sums_known)
 {
     uint16_t id;
     size_t size = 0;
@@ -156,6 +184,7 @@ static size_t receive(uint8_t *frame, size_t capacity)
             size = 0;
         }
         memcpy(frame, data, size);
+        *sums_known = sums_are_known(id);
         offer_receive(id);
         if ((uint16_t)(receive_queue.available_next - receive_queue.available_published) >= OFFER_BATCH) {
             virtq_publish(&receive_queue);
@@ -179,7 +208,7 @@ static void reclaim_sent(void)
     }
 }
 
-static enum status send(const struct bytes *parts, size_t count)
+static enum status send(const struct bytes *parts, size_t count, const struct platform_missing_sum *missing)
 {
     if (!usable()) {
         return STATUS_IO;
@@ -190,7 +219,14 @@ static enum status send(const struct bytes *parts, size_t count)
         return usable() ? STATUS_AGAIN : STATUS_IO;
     }
     uint16_t id = send_free[--send_free_count];
-    uint8_t *end = send_buffer(id) + HEADER_BYTES; /* the header is zero and stays so: no offloads */
+    uint8_t *end = send_buffer(id) + HEADER_BYTES;
+    struct header *header = (struct header *)send_buffer(id);
+    *header = (struct header){.flags = 0};
+    if (missing != NULL) {
+        header->flags = HEADER_NEEDS_SUM;
+        header->sum_start = missing->start_offset;
+        header->sum_offset = missing->sum_offset;
+    }
     for (size_t i = 0; i < count; i++) {
         memcpy(end, parts[i].data, parts[i].size);
         end += parts[i].size;
@@ -241,7 +277,8 @@ static const struct nic_driver driver = {"virtio-net", has_link, start,       re
 
 void virtio_net_attach(struct virtio_device *device)
 {
-    uint64_t wanted = FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU | VIRTIO_FEATURE_EVENT_INDEX;
+    uint64_t wanted = FEATURE_SUM_SENT | FEATURE_SUM_RECEIVED | FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU |
+                      VIRTIO_FEATURE_EVENT_INDEX;
     if (virtio_start(device, wanted) != STATUS_OK) {
         return;
     }

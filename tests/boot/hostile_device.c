@@ -23,10 +23,11 @@
 #include "platform/x86_64/virtio.h"
 #include "platform/x86_64/virtio_rng.h"
 
-#define QUEUES_MAX  8
-#define QUIET_CALLS 100 /* looks at the clock without progress before it jumps past every patience */
-#define JUMP_NS     40000000000ULL
-#define FRAME_BYTES 512 /* what the device says to have received, as a rule */
+#define QUEUES_MAX   8
+#define QUIET_CALLS  100 /* looks at the clock without progress before it jumps past every patience */
+#define JUMP_NS      40000000000ULL
+#define SUM_FEATURES 3U  /* check sums, sent and received */
+#define FRAME_BYTES  512 /* what the device says to have received, as a rule */
 
 bool hostile_is_honest;
 uint32_t hostile_patience = 1;
@@ -126,8 +127,8 @@ static void set_status(struct virtio_device *d, uint8_t status)
 static uint64_t get_features(struct virtio_device *d)
 {
     (void)d;
-    uint64_t random =
-        hostile_is_honest ? VIRTIO_FEATURE_EVENT_INDEX : (uint64_t)chance(1U << 24) << 8 | chance(256);
+    uint64_t random = hostile_is_honest ? VIRTIO_FEATURE_EVENT_INDEX | SUM_FEATURES
+                                        : (uint64_t)chance(1U << 24) << 8 | chance(256);
     return lies(500) ? random : random | VIRTIO_FEATURE_VERSION_1;
 }
 
@@ -227,12 +228,14 @@ static size_t use_net(void)
     static uint8_t frame[PLATFORM_FRAME_MAX_BYTES];
     struct platform_nic nic;
     platform_nic_info(&nic);
-    size_t size = platform_nic_receive(frame, sizeof frame);
+    bool sums_known;
+    size_t size = platform_nic_receive(frame, sizeof frame, &sums_known);
     if (size > sizeof frame) {
         abort();
     }
     struct bytes parts[2] = {{frame, 14}, {frame + 14, chance(1500)}};
-    enum status status = platform_nic_send(parts, 2);
+    const struct platform_missing_sum missing = {14, 16};
+    enum status status = platform_nic_send(parts, 2, nic.fills_sums && chance(2) == 0 ? &missing : NULL);
     if (chance(3) == 0) {
         platform_nic_flush();
     }

@@ -136,12 +136,13 @@ static bool echo(void)
         frame[i] = (uint8_t)chance(256);
     }
     struct bytes parts[2] = {{frame, 14}, {frame + 14, size - 14}};
-    enum status status = platform_nic_send(parts, 2);
+    enum status status = platform_nic_send(parts, 2, NULL);
     size_t got = 0;
+    bool known;
     for (int i = 0; i < 20 && got == 0; i++) {
         platform_nic_flush();
         device_runs();
-        got = platform_nic_receive(back, sizeof back);
+        got = platform_nic_receive(back, sizeof back, &known);
     }
     if (got > sizeof back) {
         abort();
@@ -156,8 +157,9 @@ static void overfill(void)
     static uint8_t back[PLATFORM_FRAME_MAX_BYTES];
     const struct bytes part = {filler, sizeof filler};
     uint32_t refused = 0;
+    bool known;
     for (uint32_t i = 0; i < 2 * INTEL_RING_SIZE; i++) {
-        refused += platform_nic_send(&part, 1) == STATUS_AGAIN;
+        refused += platform_nic_send(&part, 1, NULL) == STATUS_AGAIN;
     }
     if (honest && refused == 0) {
         abort();
@@ -166,7 +168,7 @@ static void overfill(void)
     for (uint32_t i = 0; i < 8 * INTEL_RING_SIZE; i++) {
         platform_nic_flush();
         device_runs();
-        (void)platform_nic_receive(back, sizeof back);
+        (void)platform_nic_receive(back, sizeof back, &known);
     }
 }
 

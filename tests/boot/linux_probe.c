@@ -116,11 +116,12 @@ static void do_echo(void)
     while (!platform_stop_requested()) {
         platform_sleep_until(UINT64_MAX);
         for (;;) {
-            size_t size = platform_nic_receive(frame, sizeof frame);
+            bool known;
+            size_t size = platform_nic_receive(frame, sizeof frame, &known);
             if (size == 0)
                 break;
             struct bytes parts[3] = {{frame + 6, 6}, {nic.mac, 6}, {frame + 12, size - 12}};
-            if (frame[12] == 0x88 && frame[13] == 0xb5 && platform_nic_send(parts, 3) != STATUS_OK)
+            if (frame[12] == 0x88 && frame[13] == 0xb5 && platform_nic_send(parts, 3, NULL) != STATUS_OK)
                 say("send_failed", 1);
         }
         platform_nic_flush();

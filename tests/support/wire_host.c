@@ -237,8 +237,10 @@ static void take_segment(const uint8_t *tcp, size_t size, struct pipe *into)
     size_t header = (size_t)(tcp[12] >> 4) * 4;
     uint32_t sequence = get32(tcp + 4);
     uint8_t flags = tcp[13];
+    const size_t addresses_bytes = host.by_ipv6 ? 32 : 8; /* right before */
     if (get16(tcp + 2) != host.port || header < TCP_BYTES || header > size)
         return;
+    assert(sum(tcp, size, sum(tcp - addresses_bytes, addresses_bytes, 6 + (uint32_t)size)) == 0xffff);
     if (flags & RST) {
         host.peer_reset = true;
         return;

@@ -426,6 +426,7 @@ static void test_choice(void **unused)
     assert_int_equal(still.chacha_first, best.chacha_first);
     assert_int_equal(slow.chacha, CHACHA_PORTABLE);
     assert_int_equal(slow.sha256, SHA256_PORTABLE);
+    assert_int_equal(slow.curve, CURVE_PORTABLE);
     assert_true(slow.gcm <= GCM_AES_ONLY);
     assert_true(slow.chacha_first);
 }

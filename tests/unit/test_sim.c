@@ -167,18 +167,19 @@ static void test_wire_to_app(void **state)
 {
     uint8_t frame[100];
     static const uint8_t data[200] = {1, 2, 3};
+    bool known;
 
     (void)state;
     sim_reset();
-    assert_int_equal(platform_nic_receive(frame, sizeof frame), 0);
+    assert_int_equal(platform_nic_receive(frame, sizeof frame, &known), 0);
     assert_int_equal(sim_wire_put((struct bytes){data, 101}), STATUS_OK);
     assert_int_equal(sim_wire_put((struct bytes){data, 100}), STATUS_OK);
     assert_int_equal(sim_wire_put((struct bytes){data, 60}), STATUS_OK);
-    assert_int_equal(platform_nic_receive(frame, sizeof frame), 100); /* the large one is dropped */
+    assert_int_equal(platform_nic_receive(frame, sizeof frame, &known), 100); /* the large one is dropped */
     assert_memory_equal(frame, data, 100);
     platform_sleep_until(UINT64_MAX); /* returns at once: a frame waits */
-    assert_int_equal(platform_nic_receive(frame, sizeof frame), 60);
-    assert_int_equal(platform_nic_receive(frame, sizeof frame), 0);
+    assert_int_equal(platform_nic_receive(frame, sizeof frame, &known), 60);
+    assert_int_equal(platform_nic_receive(frame, sizeof frame, &known), 0);
 }
 
 static void body_send_too_large(void *context)
@@ -186,7 +187,7 @@ static void body_send_too_large(void *context)
     static const uint8_t data[PLATFORM_FRAME_MAX_BYTES];
     struct bytes parts[2] = {{data, sizeof data}, {data, *(const size_t *)context}};
 
-    assert_int_equal(platform_nic_send(parts, 2), STATUS_OK);
+    assert_int_equal(platform_nic_send(parts, 2, NULL), STATUS_OK);
 }
 
 static void test_wire_from_app(void **state)
@@ -199,11 +200,11 @@ static void test_wire_from_app(void **state)
     (void)state;
     sim_reset();
     sim_set_send_queue(2);
-    assert_int_equal(platform_nic_send(parts, 3), STATUS_OK);
+    assert_int_equal(platform_nic_send(parts, 3, NULL), STATUS_OK);
     assert_int_equal(sim_wire_take(&frame), STATUS_AGAIN); /* not flushed */
     assert_int_equal(sim_wire_unflushed(), 1);
-    assert_int_equal(platform_nic_send(parts, 1), STATUS_OK);
-    assert_int_equal(platform_nic_send(parts, 3), STATUS_AGAIN); /* full */
+    assert_int_equal(platform_nic_send(parts, 1, NULL), STATUS_OK);
+    assert_int_equal(platform_nic_send(parts, 3, NULL), STATUS_AGAIN); /* full */
     platform_nic_flush();
     assert_int_equal(sim_wire_take(&frame), STATUS_OK);
     assert_int_equal(frame.size, 4);
@@ -215,7 +216,25 @@ static void test_wire_from_app(void **state)
     extra = 1;
     assert_int_equal(sim_run(body_send_too_large, &extra).kind, SIM_END_MISUSE);
     sim_set_nic(false, false, 1500);
-    assert_int_equal(platform_nic_send(parts, 3), STATUS_IO);
+    assert_int_equal(platform_nic_send(parts, 3, NULL), STATUS_IO);
+    sim_reset();
+}
+
+/* The sum of 0x0102, 0x0304 and what stands in its place, 0x0500: the complement of 0x0906. */
+static void test_missing_sum(void **state)
+{
+    static const uint8_t data[8] = {9, 9, 1, 2, 3, 4, 5, 0};
+    const struct platform_missing_sum missing = {.start_offset = 2, .sum_offset = 4};
+    struct bytes part = {data, sizeof data};
+    struct bytes frame;
+
+    (void)state;
+    sim_reset();
+    sim_set_fills_sums(true);
+    assert_int_equal(platform_nic_send(&part, 1, &missing), STATUS_OK);
+    platform_nic_flush();
+    assert_int_equal(sim_wire_take(&frame), STATUS_OK);
+    assert_memory_equal(frame.data, "\x09\x09\x01\x02\x03\x04\xf6\xf9", 8);
     sim_reset();
 }
 
@@ -261,7 +280,7 @@ int main(void)
         cmocka_unit_test(test_wall_clock),  cmocka_unit_test(test_memory),
         cmocka_unit_test(test_entropy),     cmocka_unit_test(test_options_and_console),
         cmocka_unit_test(test_wire_to_app), cmocka_unit_test(test_wire_from_app),
-        cmocka_unit_test(test_sleep_hook),
+        cmocka_unit_test(test_missing_sum), cmocka_unit_test(test_sleep_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

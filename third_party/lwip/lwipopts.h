@@ -69,7 +69,8 @@
 #define IP_FRAG                       0 /* TCP never exceeds the MSS; DHCP and ping replies fit */
 #define IP_REASSEMBLY                 0 /* nothing that we serve comes in fragments */
 
-/* ---- checksums: app/net/packet.c has checked what comes ---- */
+/* ---- checksums: app/net/packet.c has checked what comes, and TCP's may be left to the device (app/net/link.c) ---- */
+#define LWIP_CHECKSUM_CTRL_PER_NETIF 1
 #define CHECKSUM_CHECK_IP    0
 #define CHECKSUM_CHECK_UDP   0
 #define CHECKSUM_CHECK_TCP   0

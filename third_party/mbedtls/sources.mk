@@ -22,3 +22,8 @@ FLAGS_build/third_party/mbedtls/library/ssl_tls13_keys.c := -include third_party
 
 # Whose order of cipher suites counts: suite_order.c.
 FLAGS_build/third_party/mbedtls/library/ssl_tls13_server.c := -Dmbedtls_ssl_validate_ciphersuite=jeton_validate_ciphersuite
+
+# These are called all the time in a handshake: 8 KiB more, and fewer calls and jumps.
+$(foreach file,psa_crypto psa_crypto_mac psa_crypto_hash ssl_tls13_keys ssl_msg, \
+    $(eval FLAGS_build/third_party/mbedtls/library/$(file).c += -O2))
+FLAGS_third_party/mbedtls/sha256_alt.c := -O2

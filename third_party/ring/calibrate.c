@@ -4,7 +4,8 @@
  * themselves would take an emulator 10 ms to translate.
  *
  * Under QEMU 7.2's software emulation, MB/s: ChaCha20 255 as plain code, 58 by SSSE3; with Poly1305 146, where AES-128-GCM
- * makes 45; GHASH 126 in plain C, 89 by PCLMULQDQ; AES in plain C 46, by its instructions 110.
+ * makes 45; GHASH 126 in plain C, 89 by PCLMULQDQ; AES in plain C 46, by its instructions 110. A whole TLS 1.3 connection
+ * takes a seventh less time there with the curves in plain C than with MULX, ADCX and ADOX.
  */
 #include "kernels.h"
 
@@ -47,6 +48,7 @@ struct kernels kernels_fastest(uint64_t (*clock_ns)(void))
     code.chacha = CHACHA_PORTABLE;
     code.sha256 = SHA256_PORTABLE;
     code.gcm = code.gcm == GCM_PORTABLE ? GCM_PORTABLE : GCM_AES_ONLY;
+    code.curve = CURVE_PORTABLE;
     code.chacha_first = true;
     return code;
 }

@@ -61,8 +61,8 @@ struct kernels {
 /* The best that this processor has by its CPUID and the state that the system saves (XCR0). */
 struct kernels kernels_of_processor(void);
 
-/* The fastest of what this processor has, by the clock: emulators run vector code slower than plain code (calibrate.c says
- * what it takes and what was measured). A clock that stands still leaves what CPUID says. */
+/* The fastest of what this processor has, by the clock: emulators run vector code, and ADX, slower than plain code
+ * (calibrate.c says what it takes and what was measured). A clock that stands still leaves what CPUID says. */
 struct kernels kernels_fastest(uint64_t (*clock_ns)(void));
 
 /* The same, with no kind beyond `level`; level 0 is the portable code. For tests and measurements. */

@@ -145,7 +145,7 @@ static struct number field_square(struct number a)
 static struct number field_shift(struct number a, unsigned times, struct number b)
 {
     for (unsigned i = 0; i < times; i++)
-        a = field_square(a);
+        ecp_nistz256_sqr_mont(a.word, a.word);
     return field_multiply(a, b);
 }
 

@@ -20,15 +20,13 @@ FLAGS_third_party/ring/ghash.c := -O3
 FLAGS_build/third_party/ring/crypto/fipsmodule/aes/aes_nohw.c := -O3
 
 # gcc forgets where the stack protector's guard is in functions with a target of their own, and looks for a thread's. It
-# has the instruction that clang's name here stands for, where the C in its place takes twice as many; and it is told to put
-# the short functions into the ladder's loop, where an emulator looks up each return.
+# has the instruction that clang's name here stands for, where the C in its place takes twice as many.
 FLAGS_build/third_party/ring/crypto/curve25519/curve25519_64_adx.c = -fno-stack-protector \
     --param=max-inline-insns-auto=60 -fno-tree-slp-vectorize \
     $(if $(filter build/obj/fuzz/%,$@),,-D__builtin_ia32_subborrow_u64=__builtin_ia32_sbb_u64)
 
 # As small as can be, at the same speed: inversions are squarings in a row, and the work is in functions that they call.
 FLAGS_third_party/ring/p256.c := -Os
-FLAGS_build/third_party/ring/crypto/curve25519/curve25519.c := -Os
 
 # Its table, which the build makes.
 FLAGS_third_party/ring/p256_base.c := -iquote .

@@ -40,7 +40,7 @@ static void send_back(uint8_t *frame, size_t size)
 {
     struct bytes parts[3] = {
         {frame + MAC_BYTES, MAC_BYTES}, {frame, MAC_BYTES}, {frame + 2 * MAC_BYTES, size - 2 * MAC_BYTES}};
-    while (platform_nic_send(parts, 3) == STATUS_AGAIN) {
+    while (platform_nic_send(parts, 3, NULL) == STATUS_AGAIN) {
         platform_nic_flush();
     }
 }
@@ -59,7 +59,8 @@ void selftest_nic(void)
     say_info();
     bool stop = false;
     while (!stop && platform_monotonic_ns() < end_ns) {
-        size_t size = platform_nic_receive(frame, sizeof frame);
+        bool known;
+        size_t size = platform_nic_receive(frame, sizeof frame, &known);
         if (size == 0) {
             platform_nic_flush();
             platform_sleep_until(end_ns);
