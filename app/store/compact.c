@@ -81,30 +81,30 @@ bool compact_is_wanted(void)
 }
 
 /* A full record that was appended again is dead from then on; one that was not was dead before, and told so. */
-static enum status relocate_record(const struct record_walk *walk)
+static enum status relocate_record(const struct store_record *record, uint8_t flags)
 {
     struct compaction *compaction = &store_state.compaction;
-    const struct store_record *record = &walk->record;
     uint64_t before = store_state.newest_record;
     compaction->is_relocating = true;
     enum status status = store_state.owner.relocate(record);
     compaction->is_relocating = false;
     uint64_t appended = store_state.newest_record - before;
     store_state.stats.relocated_count += appended;
-    if (appended > 0 && (walk->flags & RECORD_FLAG_FULL) != 0)
+    if (appended > 0 && (flags & RECORD_FLAG_FULL) != 0)
         store_state.forgotten_bytes += RECORD_HEADER_BYTES + record->payload.size + record->rest_bytes;
     return status;
 }
 
 static enum status relocate_records(const struct frame_header *header, struct record_walk *walk)
 {
+    struct store_record record;
     enum status status = STATUS_OK;
     while (status == STATUS_OK) {
-        status = unseal_next(walk, header);
+        status = unseal_next(walk, header, &record);
         if (status == STATUS_NOT_FOUND)
             return STATUS_OK;
         if (status == STATUS_OK)
-            status = relocate_record(walk);
+            status = relocate_record(&record, walk->flags);
     }
     return status; /* the whole frame comes again; what was relocated is not its newest any more */
 }
@@ -125,7 +125,7 @@ static enum status relocate_frame(void)
         bytes = total > limit - at ? NULL : device_view(at, total, limit);
         status = bytes == NULL ? STATUS_IO : unseal_records(bytes, &header, &store_state.opened, &records);
     }
-    struct record_walk walk = unseal_walk(&header, at, records);
+    struct record_walk walk = unseal_walk(at, records);
     if (status == STATUS_OK)
         status = unseal_rests(bytes, &header, &store_state.opened, &walk.rests);
     if (status != STATUS_OK)

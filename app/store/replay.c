@@ -277,8 +277,8 @@ static enum status replay_records(const struct frame_header *header, struct reco
     uint32_t seen = 0;
     while (status == STATUS_OK) {
         size_t count = 0;
-        while (count < RECORDS_AT_ONCE && (status = unseal_next(walk, header)) == STATUS_OK)
-            records[count++] = walk->record;
+        while (count < RECORDS_AT_ONCE && (status = unseal_next(walk, header, &records[count])) == STATUS_OK)
+            count++;
         seen += (uint32_t)count;
         if (count > 0 && store_state.owner.replay(records, count) != STATUS_OK)
             return STATUS_DAMAGED;
@@ -306,7 +306,7 @@ static enum status unseal_for_replay(const uint8_t *bytes, uint64_t at, const st
     struct bytes records;
     bool wants_rests = store_state.owner.wants_rests != NULL && store_state.owner.wants_rests();
     enum status status = unseal_records(bytes, header, &store_state.opened, &records);
-    *walk = unseal_walk(header, at, records);
+    *walk = unseal_walk(at, records);
     if (status == STATUS_OK && wants_rests)
         status = unseal_rests(bytes, header, &store_state.opened, &walk->rests);
     return status;

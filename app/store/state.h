@@ -209,24 +209,21 @@ struct record_walk {
     struct bytes rests; /* data NULL: they were not opened */
     size_t offset;
     size_t rest_offset;
-    struct store_record record; /* the one that unseal_next() came to */
-    uint8_t flags;              /* of it */
+    uint32_t place;
+    uint32_t index; /* of the next record */
+    uint8_t flags;  /* of the one that unseal_next() came to */
 };
-static inline struct record_walk unseal_walk(const struct frame_header *header, uint64_t at,
-                                             struct bytes records)
+static inline struct record_walk unseal_walk(uint64_t at, struct bytes records)
 {
     return (struct record_walk){.records = records,
-                                .record = {.segment = header->label,
-                                           .written_s = header->time_s,
-                                           .place = (uint32_t)(at / store_state.geometry.program_bytes),
-                                           .index = UINT32_MAX}};
+                                .place = (uint32_t)(at / store_state.geometry.program_bytes)};
 }
 
-/* STATUS_NOT_FOUND at the end, where all rests must be used up. Inline, as a boot comes here for each record. */
-static inline enum status unseal_next(struct record_walk *walk, const struct frame_header *header)
+/* The next record. STATUS_NOT_FOUND at the end, where all rests must be used up. Inline, as a boot comes here for each. */
+static inline enum status unseal_next(struct record_walk *walk, const struct frame_header *header,
+                                      struct store_record *out)
 {
     struct frame_record record;
-    struct store_record *out = &walk->record;
     enum status status = frame_next_record(walk->records, &walk->offset, &record);
     if (status == STATUS_NOT_FOUND && walk->rest_offset != header->rest_bytes)
         return STATUS_DAMAGED;
@@ -235,12 +232,16 @@ static inline enum status unseal_next(struct record_walk *walk, const struct fra
     if (record.rest_bytes > header->rest_bytes - walk->rest_offset)
         return STATUS_DAMAGED;
     out->type = record.type;
+    out->segment = header->label;
+    out->written_s = header->time_s;
     out->payload = record.payload;
-    out->rest_bytes = record.rest_bytes;
     out->rest = walk->rests.data == NULL || record.rest_bytes == 0
                     ? (struct bytes){NULL, 0}
                     : bytes_slice(walk->rests, walk->rest_offset, record.rest_bytes);
-    out->index++;
+    out->rest_bytes = record.rest_bytes;
+    out->place = walk->place;
+    out->index = walk->index++;
+    out->is_fetched = false;
     walk->flags = record.flags;
     walk->rest_offset += record.rest_bytes;
     return STATUS_OK;

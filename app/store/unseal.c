@@ -53,10 +53,11 @@ static enum status refuse_rests(enum status status, uint64_t at)
 static enum status hand_over(const struct frame_header *header, struct record_walk *walk)
 {
     enum status status;
-    while ((status = unseal_next(walk, header)) == STATUS_OK) {
-        walk->record.is_fetched = true;
-        if (walk->record.rest_bytes > 0)
-            status = store_state.owner.replay(&walk->record, 1);
+    struct store_record record;
+    while ((status = unseal_next(walk, header, &record)) == STATUS_OK) {
+        record.is_fetched = true;
+        if (record.rest_bytes > 0)
+            status = store_state.owner.replay(&record, 1);
         if (status != STATUS_OK)
             return status;
     }
@@ -79,7 +80,7 @@ enum status store_read_rests(uint32_t place)
     if (bytes == NULL)
         return refuse_rests(STATUS_IO, at);
     enum status status = unseal_records(bytes, &header, fetched, &records);
-    struct record_walk walk = unseal_walk(&header, at, records);
+    struct record_walk walk = unseal_walk(at, records);
     if (status == STATUS_OK)
         status = unseal_rests(bytes, &header, fetched, &walk.rests);
     if (status == STATUS_OK)

@@ -203,12 +203,16 @@ uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_
 
 static void fill_unread(struct token *token, const struct unread_token *unread)
 {
-    *token = (struct token){.created_s = unread->place,
-                            .updated_s = unread->index,
-                            .expires_s = unread->rest_bytes,
-                            .segment = unread->segment,
-                            .family = TOKEN_UNREAD,
-                            .flags = TOKEN_USED};
+    /* In two parts, which are a few stores each: for the whole a compiler calls a function. */
+    memset(token, 0, offsetof(struct token, tenant));
+    memset((uint8_t *)token + offsetof(struct token, tenant), 0,
+           sizeof *token - offsetof(struct token, tenant));
+    token->created_s = unread->place;
+    token->updated_s = unread->index;
+    token->expires_s = unread->rest_bytes;
+    token->segment = unread->segment;
+    token->family = TOKEN_UNREAD;
+    token->flags = TOKEN_USED;
     memcpy(token->id.bytes + TOKEN_TAIL_AT, unread->tails, TOKEN_TAIL_BYTES);
     memcpy(token->key + TOKEN_TAIL_AT, unread->tails + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
 }
@@ -241,6 +245,12 @@ size_t tokens_take_unread(struct tables *tables, const struct unread_token *list
 #define PARTS    256
 #define FORESEEN 16
 
+/* A token that goes to a bucket. */
+struct entry {
+    uint32_t bucket;
+    uint32_t ref;
+};
+
 static uint32_t part_shift(const struct tables *tables)
 {
     uint32_t shift = 0;
@@ -250,75 +260,75 @@ static uint32_t part_shift(const struct tables *tables)
     return shift;
 }
 
-/* The order of tokens by the parts of their buckets, whose numbers are given; in a part as they came. */
-static void sort_by_part(const uint32_t *buckets, size_t count, uint32_t shift, uint16_t *order)
+/* By the parts of their buckets; in a part as they came. */
+static void sort_by_part(const struct entry *entries, size_t count, uint32_t shift, struct entry *sorted)
 {
     uint32_t begins[PARTS + 1] = {0};
     for (size_t i = 0; i < count; i++) {
-        begins[(buckets[i] >> shift) + 1]++;
+        begins[(entries[i].bucket >> shift) + 1]++;
     }
     for (size_t part = 0; part < PARTS; part++) {
         begins[part + 1] += begins[part];
     }
     for (size_t i = 0; i < count; i++) {
-        order[begins[buckets[i] >> shift]++] = (uint16_t)i;
+        sorted[begins[entries[i].bucket >> shift]++] = entries[i];
     }
 }
 
 /* At a million tokens the processor waits for little else than buckets: for the one of a few places ahead at once. */
-static inline void foresee(const uint32_t *table, const uint32_t *buckets, const uint16_t *order, size_t i,
-                           size_t count)
+static inline void foresee(const uint32_t *table, const struct entry *entries, size_t i, size_t count)
 {
     if (i + FORESEEN < count) {
-        __builtin_prefetch(&table[buckets[order[i + FORESEEN]]], 1);
+        __builtin_prefetch(&table[entries[i + FORESEEN].bucket], 1);
     }
 }
 
-static size_t chain_ids(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
-                        const uint16_t *order, size_t count, uint32_t *stale)
+static size_t chain_ids(struct tables *tables, const struct entry *entries, size_t count, uint32_t *stale)
 {
     size_t stale_count = 0;
     for (size_t i = 0; i < count; i++) {
-        uint32_t ref = refs[order[i]];
-        uint32_t *bucket = &tables->id_buckets[buckets[order[i]]];
-        foresee(tables->id_buckets, buckets, order, i, count);
-        struct token *token = &tables->tokens[ref];
-        uint32_t older = find_in_chain(tables, *bucket, token->id.bytes + TOKEN_TAIL_AT);
-        if (older != 0) {
-            stale[stale_count++] = older;
+        uint32_t *bucket = &tables->id_buckets[entries[i].bucket];
+        foresee(tables->id_buckets, entries, i, count);
+        if (*bucket != 0) { /* an empty one's token has its link as it must be */
+            struct token *token = &tables->tokens[entries[i].ref];
+            uint32_t older = find_in_chain(tables, *bucket, token->id.bytes + TOKEN_TAIL_AT);
+            if (older != 0) {
+                stale[stale_count++] = older;
+            }
+            token->id_next = *bucket;
         }
-        token->id_next = *bucket;
-        *bucket = ref;
+        *bucket = entries[i].ref;
     }
     return stale_count;
 }
 
-static void chain_keys(struct tables *tables, const uint32_t *refs, const uint32_t *buckets,
-                       const uint16_t *order, size_t count)
+static void chain_keys(struct tables *tables, const struct entry *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uint32_t *bucket = &tables->key_buckets[buckets[order[i]]];
-        foresee(tables->key_buckets, buckets, order, i, count);
-        tables->tokens[refs[order[i]]].key_next = *bucket;
-        *bucket = refs[order[i]];
+        uint32_t *bucket = &tables->key_buckets[entries[i].bucket];
+        foresee(tables->key_buckets, entries, i, count);
+        if (*bucket != 0) {
+            tables->tokens[entries[i].ref].key_next = *bucket;
+        }
+        *bucket = entries[i].ref;
     }
 }
 
 size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
 {
-    static uint32_t id_numbers[TOKENS_CHAINED_AT_ONCE];
-    static uint32_t key_numbers[TOKENS_CHAINED_AT_ONCE];
-    static uint16_t order[TOKENS_CHAINED_AT_ONCE];
+    static struct entry ids[TOKENS_CHAINED_AT_ONCE];
+    static struct entry keys[TOKENS_CHAINED_AT_ONCE];
+    static struct entry sorted[TOKENS_CHAINED_AT_ONCE];
     uint32_t shift = part_shift(tables);
     for (size_t i = 0; i < count; i++) {
         const struct token *token = &tables->tokens[refs[i]];
-        id_numbers[i] = hash_id(token->id.bytes) & tables->token_mask;
-        key_numbers[i] = hash_id(token->key) & tables->token_mask;
+        ids[i] = (struct entry){hash_id(token->id.bytes) & tables->token_mask, refs[i]};
+        keys[i] = (struct entry){hash_id(token->key) & tables->token_mask, refs[i]};
     }
-    sort_by_part(id_numbers, count, shift, order);
-    size_t stale_count = chain_ids(tables, refs, id_numbers, order, count, stale);
-    sort_by_part(key_numbers, count, shift, order);
-    chain_keys(tables, refs, key_numbers, order, count);
+    sort_by_part(ids, count, shift, sorted);
+    size_t stale_count = chain_ids(tables, sorted, count, stale);
+    sort_by_part(keys, count, shift, sorted);
+    chain_keys(tables, sorted, count);
     tables->token_count += (uint32_t)count;
     return stale_count;
 }
