@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "platform/platform.h"
 #include "service/state.h"
-#include "token/words.h"
+#include "token/unread.h"
 
 #define MET_AT_ONCE  32
 #define EXIT_DAMAGED 2 /* as a boot that refuses the flash */

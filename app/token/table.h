@@ -7,6 +7,8 @@
 #ifndef JETON_TOKEN_TABLE_H
 #define JETON_TOKEN_TABLE_H
 
+#include <string.h>
+
 #include "token/tables.h"
 
 /* Would a token with a text of this size fit? */
@@ -14,25 +16,6 @@ bool tokens_have_room(const struct tables *tables, enum pool_class class, size_t
 
 /* A zeroed slot, in no list yet. 0: full. */
 uint32_t tokens_take(struct tables *tables, enum pool_class class);
-
-/* Where an unread token is, and what room it will need. Its slot holds place and index in created_s and updated_s, and
- * rest_bytes in expires_s. */
-struct unread_token {
-    uint8_t tails[2 * TOKEN_TAIL_BYTES]; /* of the id, then of the key */
-    uint32_t place;
-    uint32_t index;
-    uint32_t rest_bytes;
-    uint32_t segment;
-    size_t text_bytes; /* promised by the pool until it is read */
-};
-
-/* Slots for unread tokens, in no chain yet. Stops where there is no room; returns how many were taken. */
-size_t tokens_take_unread(struct tables *tables, const struct unread_token *list, size_t count,
-                          uint32_t *refs);
-
-/* Enter them in the chains by their tails, at most TOKENS_CHAINED_AT_ONCE. Tokens whose id has the tail of one that came
- * later go to `stale` (room for `count`), to be dropped at once; returns how many. */
-size_t tokens_chain_unread(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);
@@ -47,6 +30,15 @@ void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s);
 
 /* Out of everything; text and memos are given back, the slot is free. */
 void tokens_drop(struct tables *tables, uint32_t ref);
+
+/* Who has this tail, in a chain; 0: nobody. */
+static inline uint32_t tokens_in_chain(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+{
+    while (ref != 0 && memcmp(tables->tokens[ref].id.bytes + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
+        ref = tables->tokens[ref].id_next;
+    }
+    return ref;
+}
 
 /* The token with this tail of its id, read or unread. */
 uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
