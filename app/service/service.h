@@ -35,8 +35,8 @@ enum status service_start(const struct service_options *options, bool *first_boo
  * left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
 enum status service_read_all(void) MUST_USE;
 
-/* The same; but the machine stops where that cannot be, as a boot would have been refused. So does a verb that needs a token
- * that cannot be read. */
+/* The same; but where that cannot be, nothing is answered any more (store_stop_answering). So it is when a verb needs a token
+ * that cannot be read: what it returns is of no account then. */
 void service_need_all(void);
 
 /* To be called before a turn's requests: when the store has turned read-only, all that was never made durable is forgotten

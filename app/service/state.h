@@ -34,6 +34,7 @@ struct service_state {
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
     uint32_t unread_ref;   /* the background comes to it next */
     uint32_t filled_ref;   /* the last that was read */
+    bool reading_failed;   /* nothing is answered any more */
     bool reads_at_once;    /* a boot with scarce memory leaves nothing on the flash */
     bool memory_too_small; /* a replayed record found no room */
     bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
@@ -99,7 +100,7 @@ bool unread_wants_rests(void);
 bool unread_is_short_of_room(void);
 /* Read all; at replay too. */
 enum status unread_read(void) MUST_USE;
-/* Read one token, or a frame of them in the background; the machine stops where that cannot be. */
+/* Read one token, or a frame of them in the background; where that cannot be, nothing is answered any more. */
 void unread_fetch(uint32_t ref);
 bool unread_step(void);
 

@@ -10,13 +10,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "platform/platform.h"
 #include "service/state.h"
 #include "token/unread.h"
 
-#define MET_AT_ONCE  32
-#define EXIT_DAMAGED 2 /* as a boot that refuses the flash */
-
+#define MET_AT_ONCE          32
 #define WAITING_HEADER_BYTES 3 /* of a change: type, size of the payload */
 
 /* ---- an unread token's slot: what its fields hold meanwhile ---- */
@@ -293,7 +290,7 @@ static enum status read_next(void)
 
 enum status unread_read(void)
 {
-    enum status status = STATUS_OK;
+    enum status status = service.reading_failed ? STATUS_IO : STATUS_OK;
     while (service.unread_count > 0 && status == STATUS_OK) {
         status = read_next();
     }
@@ -315,33 +312,35 @@ enum status service_read_all(void)
 }
 
 /* What it would answer now might not be true. */
-static void stop_if_failed(enum status status)
+static void heed(enum status status)
 {
-    if (status != STATUS_OK) {
-        log_alert("%s", store_sentence());
-        platform_power_off(EXIT_DAMAGED);
+    if (status != STATUS_OK && !service.reading_failed) {
+        service.reading_failed = true;
+        store_stop_answering();
     }
 }
 
 void unread_fetch(uint32_t ref)
 {
-    stop_if_failed(read_frame_of(ref));
+    if (!service.reading_failed) {
+        heed(read_frame_of(ref));
+    }
 }
 
 void service_need_all(void)
 {
-    stop_if_failed(service_read_all());
+    heed(service_read_all());
 }
 
 bool unread_step(void)
 {
-    if (service.unread_count == 0) {
+    if (service.unread_count == 0 || service.reading_failed) {
         return false;
     }
     enum status status = read_next();
     if (status == STATUS_OK && service.unread_count == 0) {
         status = check_replay();
     }
-    stop_if_failed(status);
+    heed(status);
     return true;
 }

@@ -193,6 +193,16 @@ enum status store_replay_durable(void)
     return status;
 }
 
+void store_stop_answering(void)
+{
+    if (store_state.phase == PHASE_OPEN)
+        store_state.phase = PHASE_READ_ONLY;
+    log_alert("every request gets 503 from now on: %s", store_state.sentence);
+    store_state.roll_back_failed = true;
+    store_state.newest_record = UINT64_MAX;
+    store_state.newest_change = UINT64_MAX;
+}
+
 int64_t store_newest_time_s(void)
 {
     return store_state.chain.time_s;

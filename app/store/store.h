@@ -84,8 +84,7 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
                          uint32_t *segment) MUST_USE;
 
 /* Hand the records of a frame that have rests to owner->replay, rests included. `place` is of such a record, which compaction
- * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why; who cannot do without must
- * stop. */
+ * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why. */
 enum status store_read_rests(uint32_t place) MUST_USE;
 
 /* Would an append of a record of `payload_bytes` be taken? For checks before work. */
@@ -113,6 +112,10 @@ enum status store_flush(int64_t now_s) MUST_USE;
  * store_newest() stays above store_durable(), so that nothing is answered. False: nothing to do (what compaction
  * appended changed nothing), and store_newest() is store_durable(). */
 bool store_must_roll_back(void);
+
+/* What the owner must know cannot be read: read-only, and store_newest() is above store_durable() for good, so that nothing is
+ * answered any more. */
+void store_stop_answering(void);
 
 /* Hand all durable records to the owner again, as at open. STATUS_IO, STATUS_DAMAGED: the flash cannot be read either; it
  * is not tried again. */

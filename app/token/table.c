@@ -208,6 +208,9 @@ uint32_t tokens_find_key(const struct tables *tables, enum token_family family, 
         const struct token *token = token_at(tables, ref);
         if (is_to_be_read(token, token->key, key)) {
             tables->fetch(ref);
+            if (token->family == TOKEN_UNREAD) {
+                return 0;
+            }
             ref = *key_bucket(tables, key); /* what turned out to be gone has left the chain */
             continue;
         }

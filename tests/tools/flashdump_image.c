@@ -30,6 +30,13 @@ static bool fault(uint64_t offset, uint64_t record, const char *format, ...)
     return false;
 }
 
+static void complement(void)
+{
+    image.is_complemented = !image.is_complemented;
+    for (size_t i = 0; i < image.size; i++)
+        image.bytes[i] = (uint8_t)~image.bytes[i];
+}
+
 /* ---- file ---- */
 
 bool image_load(const char *path)
@@ -48,9 +55,8 @@ bool image_load(const char *path)
         fprintf(stderr, "flashdump: %s: %s\n", path, errno != 0 ? strerror(errno) : "empty");
         return false;
     }
-    image.is_complemented = image.bytes[0] == (uint8_t) ~'J' || image.bytes[0] == 0;
-    for (size_t i = 0; image.is_complemented && i < image.size; i++)
-        image.bytes[i] = (uint8_t)~image.bytes[i];
+    if (image.bytes[0] == (uint8_t) ~'J' || image.bytes[0] == 0)
+        complement();
     return true;
 }
 
@@ -65,9 +71,8 @@ static bool read_copy(size_t offset, uint8_t body[HEADER_BODY_BYTES])
     return get_le32(body + 252) == frame_crc(frame_crc(0, bytes_of(MARKER, 16)), bytes_of(body, 252));
 }
 
-static bool read_header(void)
+static bool find_copies(uint8_t body[HEADER_BODY_BYTES])
 {
-    uint8_t body[HEADER_BODY_BYTES];
     image.copy_is_good[0] = read_copy(0, image.body);
     /* Without copy 0 the block size is not known: try them. */
     for (size_t block = 4096; block <= ((size_t)1 << 24) && !image.copy_is_good[1]; block *= 2) {
@@ -77,7 +82,20 @@ static bool read_header(void)
         if (image.copy_is_good[0])
             break;
     }
-    if (!image.copy_is_good[0] && !image.copy_is_good[1])
+    return image.copy_is_good[0] || image.copy_is_good[1];
+}
+
+static bool read_header(void)
+{
+    uint8_t body[HEADER_BODY_BYTES];
+    bool found = find_copies(body);
+    if (!found) { /* the first byte may have told wrong */
+        complement();
+        found = find_copies(body);
+    }
+    if (!found)
+        complement();
+    if (!found)
         return fault(0, 0,
                      frame_is_blank(bytes_of(image.bytes, image.size)) ? "a blank flash" : "no valid header");
     if (image.copy_is_good[0] && image.copy_is_good[1] && memcmp(body, image.body, sizeof body) != 0)

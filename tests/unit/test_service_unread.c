@@ -259,7 +259,16 @@ static void a_tail_is_the_later_tokens(void **state)
     }
 }
 
-/* ---- rot ---- */
+/* ---- a flash that rots or fails ---- */
+
+/* As many more tokens, far behind the others on the flash; `last` is the last one's header. */
+static void make_more(size_t count, char last[256])
+{
+    struct token_view token;
+    for (size_t i = 0; i < count; i++) {
+        rig_platform(tenant_ref, PERMISSION_VIEW, "more", last, &token);
+    }
+}
 
 static size_t place_of(size_t i)
 {
@@ -268,23 +277,14 @@ static size_t place_of(size_t i)
     return (size_t)token_at(&service.tables, ref)->created_s * 512;
 }
 
-static void sign_in_150(void *context)
-{
-    (void)context;
-    (void)sign_in(150);
-}
-
 static void a_rest_that_rots_is_found_before_anything_is_said(void **state)
 {
     (void)state;
     rig.flash_model = SIM_FLASH_DISK;
     rig_new();
     make_tokens();
-    for (size_t i = 0; i < 2 * COUNT; i++) { /* the newest segment is checked by each boot */
-        char text[256];
-        struct token_view token;
-        rig_platform(tenant_ref, PERMISSION_VIEW, "more", text, &token);
-    }
+    char last[256];
+    make_more(2 * COUNT, last); /* the newest segment is checked by each boot */
     reboot();
     struct frame_header header;
     size_t place = place_of(150);
@@ -293,15 +293,48 @@ static void a_rest_that_rots_is_found_before_anything_is_said(void **state)
     sim_flash_flip(place + extent.rest_offset + header.rest_bytes / 2, 0x10);
     reboot();
     assert_int_equal(sign_in(0), STATUS_OK); /* of another frame */
+    assert_true(store_newest() == store_durable());
     sim_console_clear();
-    struct sim_end end = sim_run(sign_in_150, NULL);
-    assert_int_equal(end.kind, SIM_END_POWER_OFF);
-    assert_int_equal(end.exit_code, 2);
+    assert_int_equal(sign_in(150), STATUS_DENIED);
+    assert_true(store_newest() > store_durable()); /* that answer does not leave, nor any other */
     assert_true(sim_console().size > 20);
-    reboot();
+    assert_false(service_step(1000) && service_step(1000));
+    assert_int_equal(sign_in(0), STATUS_OK);
+    assert_true(store_newest() > store_durable());
+    assert_int_equal(service_read_all(), STATUS_IO);
+    assert_int_equal(store_flush(service_now_s()), STATUS_READ_ONLY);
+    assert_false(store_must_roll_back());
+    rig_reboot();
     assert_int_equal(service_read_all(), STATUS_DAMAGED);
     assert_non_null(strstr(store_sentence(), "is damaged"));
     rig.flash_model = SIM_FLASH_NOR;
+}
+
+static void a_flash_that_fails_before_all_is_read(void **state)
+{
+    (void)state;
+    struct caller caller;
+    char last[256];
+    make_more(4 * COUNT, last);
+    reboot();
+    assert_int_equal(sign_in(0), STATUS_OK);
+    sim_flash_fail_calls(sim_flash_counts().calls, 1, 0);
+    assert_int_equal(rig_authenticate(last, &caller), STATUS_OK); /* once is tried again */
+    sim_flash_fail_calls(sim_flash_counts().calls, UINT64_MAX / 2, 0);
+    assert_int_equal(sign_in(0), STATUS_OK);
+    assert_true(store_newest() == store_durable()); /* it was read before */
+    (void)sign_in(150);
+    assert_true(store_newest() > store_durable());
+    assert_non_null(strstr(store_sentence(), "cannot be read"));
+    rig_root_caller(&caller);
+    bool already;
+    struct token_view view;
+    look_up(0, &view);
+    assert_int_equal(service_revoke(&caller, view.ref, rig_text("r"), &already, &view), STATUS_READ_ONLY);
+    sim_flash_fail_calls(0, 0, 0);
+    rig_reboot();
+    assert_int_equal(service_read_all(), STATUS_OK);
+    assert_int_equal(sign_in(150), STATUS_OK);
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
@@ -319,6 +352,7 @@ int main(void)
         TEST(a_deleted_users_tokens_are_gone),
         TEST(a_tail_is_the_later_tokens),
         TEST(a_rest_that_rots_is_found_before_anything_is_said),
+        TEST(a_flash_that_fails_before_all_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
