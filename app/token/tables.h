@@ -119,7 +119,8 @@ struct tables {
     uint32_t *memo_buckets;
     uint32_t memo_mask;
     uint64_t memo_count;
-    void (*fetch)(uint32_t ref); /* reads an unread token: the slot is not unread any more, or free, or that failed */
+    void (*fetch)(
+        uint32_t ref); /* reads an unread token: the slot is not unread any more, or free, or that failed */
 };
 
 /* Lay the tables out over the region (8-byte aligned, >= TABLE_MEMORY_MIN_BYTES). Tables used before start anew. */
