@@ -26,18 +26,20 @@ static bool is_at(const struct token *slot, const struct store_record *record)
 
 /* ---- what a boot meets ---- */
 
-/* What of a rest goes to the token's text. */
-static size_t text_bytes_of(uint32_t rest_bytes)
-{
-    size_t fixed_bytes = record_token_bytes(0) - RECORD_TOKEN_KNOWN_BYTES;
-    return rest_bytes > fixed_bytes ? rest_bytes - fixed_bytes : 0;
-}
+/* What of a rest goes elsewhere than to the token's text. */
+#define REST_FIXED_BYTES (record_token_bytes(0) - RECORD_TOKEN_KNOWN_BYTES)
 
-/* The slot is unread no more: nothing is kept for its text. */
-static void uncount(const struct token *slot)
+/* It is unread no more: nothing is kept for its text. */
+static void uncount(uint32_t rest_bytes)
 {
     service.unread_count--;
-    pool_unpromise(&service.tables.pool, text_bytes_of(slot->expires_s));
+    pool_unpromise(&service.tables.pool, tokens_promised_bytes(rest_bytes, REST_FIXED_BYTES));
+}
+
+static void uncount_dropped(uint32_t rest_bytes)
+{
+    store_forget(RECORD_TOKEN_KNOWN_BYTES + rest_bytes);
+    uncount(rest_bytes);
 }
 
 static void drop(uint32_t ref)
@@ -48,10 +50,15 @@ static void drop(uint32_t ref)
         forget_token(ref);
         tokens_drop(tables, ref);
     } else {
-        store_forget(RECORD_TOKEN_KNOWN_BYTES + slot->expires_s);
-        uncount(slot);
+        uncount_dropped(slot->expires_s);
         tokens_free(tables, ref);
     }
+}
+
+static void drop_loose(uint32_t ref)
+{
+    uncount_dropped(tokens_loose_at(&service.tables, ref).rest_bytes);
+    tokens_strike(&service.tables, ref);
 }
 
 static void drop_chained(const uint8_t tail[TOKEN_TAIL_BYTES])
@@ -70,10 +77,10 @@ void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
     }
 }
 
-static void tie_oldest(void)
+static void tie_newest(void)
 {
     static uint32_t stale[TOKENS_CHAINED_AT_ONCE];
-    size_t count = tokens_tie_oldest(&service.tables, stale);
+    size_t count = tokens_tie_newest(&service.tables, stale);
     for (size_t i = 0; i < count; i++) {
         drop(stale[i]);
     }
@@ -82,7 +89,7 @@ static void tie_oldest(void)
 void unread_settle(void)
 {
     while (tokens_any_loose(&service.tables)) {
-        tie_oldest();
+        tie_newest();
     }
 }
 
@@ -95,10 +102,12 @@ static bool bring_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
         return false;
     }
     for (uint32_t ref = newest; (ref = tokens_loose_before(tables, ref, TAIL_OF_ID, tail)) != 0;) {
-        drop(ref);
+        drop_loose(ref);
     }
     drop_chained(tail);
-    tokens_tie(tables, newest);
+    if (!tokens_tie(tables, newest)) {
+        unread_settle(); /* no room beside: each in its own place */
+    }
     return true;
 }
 
@@ -114,7 +123,7 @@ static void bring_by_key(const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     struct tables *tables = &service.tables;
     for (uint32_t ref = tables->loose_end; (ref = tokens_loose_before(tables, ref, TAIL_OF_KEY, tail)) != 0;) {
-        (void)bring_same(ref);
+        (void)bring_by_id(tokens_loose_at(tables, ref).tails);
     }
     for (uint32_t ref = tokens_first_with_key(tables, tail); ref != 0;) {
         ref = bring_same(ref) ? tokens_first_with_key(tables, tail) : tokens_next_with_key(tables, ref);
@@ -125,7 +134,7 @@ void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     service.has_searched = true;
     if (which == TAIL_OF_ID) {
-        bring_by_id(tail);
+        (void)bring_by_id(tail);
     } else {
         bring_by_key(tail);
     }
@@ -152,20 +161,15 @@ static void describe(const struct store_record *record, struct unread_token *tok
     token->place = record->place;
     token->index = record->index;
     token->rest_bytes = record->rest_bytes;
-    token->text_bytes = text_bytes_of(record->rest_bytes);
     token->segment = record->segment;
 }
 
-/* Into a slot that is free, and into the chains at once. */
+/* Into a slot that is free. */
 static size_t meet_one(const struct unread_token *token)
 {
     unread_settle();
     drop_chained(token->tails);
-    uint32_t ref = tokens_take_unread(&service.tables, token);
-    if (ref != 0) {
-        tokens_chain(&service.tables, ref);
-    }
-    return ref != 0 ? 1 : 0;
+    return tokens_take_unread(&service.tables, token, REST_FIXED_BYTES) != 0 ? 1 : 0;
 }
 
 static enum status meet_some(const struct store_record *records, size_t count)
@@ -179,7 +183,7 @@ static enum status meet_some(const struct store_record *records, size_t count)
     }
     bool has_made_room = false;
     for (size_t done = 0; done < count;) {
-        size_t taken = tokens_take_loose(&service.tables, tokens + done, count - done);
+        size_t taken = tokens_take_loose(&service.tables, tokens + done, count - done, REST_FIXED_BYTES);
         taken += taken == 0 ? meet_one(&tokens[done]) : 0;
         done += taken;
         service.unread_count += (uint32_t)taken;
@@ -319,7 +323,7 @@ enum status unread_fill(uint32_t ref, const struct token *token, const struct st
 {
     struct token *slot = token_at(&service.tables, ref);
     struct token unread = *slot;
-    uncount(slot);
+    uncount(slot->expires_s);
     service.filled_ref = ref;
     *slot = *token;
     slot->id_next = unread.id_next;
@@ -405,7 +409,7 @@ bool service_read_some(void)
         return false;
     }
     if (tokens_any_loose(&service.tables)) {
-        tie_oldest();
+        tie_newest();
         return true;
     }
     enum status status = read_next();

@@ -143,10 +143,8 @@ void tokens_chain(struct tables *tables, uint32_t ref)
 void tokens_free(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    if (token->family != TOKEN_LOOSE) {
-        leave_id_chain(tables, ref);
-        leave_key_chain(tables, ref);
-    }
+    leave_id_chain(tables, ref);
+    leave_key_chain(tables, ref);
     pool_free_text(&tables->pool, token->text);
     bytes_wipe(token, sizeof *token);
     token->id_next = tables->free_token;
@@ -188,7 +186,7 @@ static bool is_to_be_read(const struct token *token, const uint8_t *held, const 
 
 static void bring(const struct tables *tables, enum token_tail which, const uint8_t *tail)
 {
-    if (tables->loose_first != tables->loose_end) {
+    if (tokens_any_loose(tables)) {
         tables->bring(which, tail);
     }
 }

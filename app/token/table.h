@@ -19,7 +19,7 @@ uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);
-/* Out of the chains, unless it is loose: a slot that was never entered anywhere else is free. */
+/* Out of the chains: a slot that was never entered anywhere else is free. */
 void tokens_free(struct tables *tables, uint32_t ref);
 
 /* Enter a filled slot in the chains (family, owners, times) into its owner's list and the counts. */

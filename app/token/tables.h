@@ -9,8 +9,8 @@
  *
  * An *unread* token is one that a boot has left on the flash. Its slot is in the chains by the tails of its id and key, and
  * nowhere else; a look-up that comes to it has it read by `fetch`. No two tokens in the chains have the same tail of an id.
- * A boot leaves the last of them *loose*, in no chain: look-ups search them one by one (`bring`) until the background has
- * chained all.
+ * A boot leaves the last of them *loose*: their slots are reserved, but hold a short list of them (unread.h). Look-ups
+ * search it (`bring`) until the background has made slots of all.
  *
  * Memory of one token: the slot (108 bytes), two hash buckets (about 8), the text (24 with a 16-character name).
  */
@@ -115,7 +115,7 @@ struct tables {
     struct pool pool;
     struct token *tokens; /* [1..token_end) */
     uint32_t token_end;
-    uint32_t loose_first; /* loose tokens are in [loose_first..loose_end); in order, the newest last */
+    uint32_t loose_first; /* [loose_first..loose_end) are reserved for loose tokens: no slots yet */
     uint32_t loose_end;
     uint32_t free_token;
     uint32_t *id_buckets;
@@ -140,15 +140,25 @@ void tables_init(struct tables *tables, void *memory, size_t size_bytes);
 /* After replay: bring every list into creation order. */
 void tables_sort(struct tables *tables);
 
+static inline bool tokens_any_loose(const struct tables *tables)
+{
+    return tables->loose_first != tables->loose_end;
+}
+
+static inline bool token_is_loose(const struct tables *tables, uint32_t ref)
+{
+    return ref >= tables->loose_first && ref < tables->loose_end;
+}
+
 static inline struct token *token_at(const struct tables *tables, uint32_t ref)
 {
-    assert(ref > 0 && ref < tables->token_end);
+    assert(ref > 0 && ref < tables->token_end && !token_is_loose(tables, ref));
     return &tables->tokens[ref];
 }
 
 static inline bool token_is_read(const struct token *token)
 {
-    return token->family < TOKEN_UNREAD;
+    return token->family != TOKEN_UNREAD;
 }
 
 static inline struct principal *principal_at(const struct principal_table *table, uint32_t ref)
