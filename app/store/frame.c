@@ -201,13 +201,35 @@ void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_
 
 /* ---- records ---- */
 
-size_t frame_put_record(uint8_t *out, const struct frame_record *record)
+/* The record's header, or what says that it is the last one again; returns its bytes. */
+static size_t put_header(uint8_t *records, size_t used_bytes, struct frame_repeat *repeat,
+                         const uint8_t header[RECORD_HEADER_BYTES])
+{
+    if (used_bytes > 0 && repeat->header_at != NO_HEADER &&
+        memcmp(records + repeat->header_at, header, RECORD_HEADER_BYTES) == 0) {
+        if (repeat->count_at != 0 && records[repeat->count_at] < RECORD_REPEAT_MAX) {
+            records[repeat->count_at]++;
+            return 0;
+        }
+        records[used_bytes] = 0;
+        records[used_bytes + 1] = 1;
+        repeat->count_at = (uint32_t)used_bytes + 1;
+        return RECORD_REPEAT_BYTES;
+    }
+    memcpy(records + used_bytes, header, RECORD_HEADER_BYTES);
+    *repeat = (struct frame_repeat){.header_at = (uint32_t)used_bytes};
+    return RECORD_HEADER_BYTES;
+}
+
+size_t frame_put_record(uint8_t *records, size_t used_bytes, struct frame_repeat *repeat,
+                        const struct frame_record *record)
 {
     bool has_rest = (record->flags & RECORD_FLAG_REST) != 0;
-    out[0] = record->type;
-    out[1] = (uint8_t)(record->flags | (has_rest ? record->payload.size << RECORD_KNOWN_SHIFT : 0));
-    put_le16(out + 2, has_rest ? record->rest_bytes : (uint16_t)record->payload.size);
+    uint8_t header[RECORD_HEADER_BYTES] = {
+        record->type, (uint8_t)(record->flags | (has_rest ? record->payload.size << RECORD_KNOWN_SHIFT : 0))};
+    put_le16(header + 2, has_rest ? record->rest_bytes : (uint16_t)record->payload.size);
+    size_t header_bytes = put_header(records, used_bytes, repeat, header);
     if (record->payload.size > 0)
-        memcpy(out + RECORD_HEADER_BYTES, record->payload.data, record->payload.size);
-    return RECORD_HEADER_BYTES + record->payload.size;
+        memcpy(records + used_bytes + header_bytes, record->payload.data, record->payload.size);
+    return header_bytes + record->payload.size;
 }

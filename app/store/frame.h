@@ -13,13 +13,15 @@
 #include "base/bytes.h"
 #include "limits.h"
 
-#define FRAME_VERSION            2
+#define FRAME_VERSION            3
 #define FRAME_HEADER_BYTES       112
 #define FRAME_TAG_BYTES          16
 #define FRAME_NONCE_BYTES        12
 #define FRAME_CRC_BYTES          4
 #define FRAME_FLAG_MARK          1 /* an idle mark: no records */
 #define RECORD_HEADER_BYTES      4
+#define RECORD_REPEAT_BYTES      2 /* 0, and how many records follow with the last one's header */
+#define RECORD_REPEAT_MAX        255
 #define RECORD_FLAG_FULL         1 /* counts as live until it is forgotten */
 #define RECORD_FLAG_REST         2 /* a part of it is among the rests */
 #define RECORD_FLAGS_MASK        3
@@ -105,28 +107,64 @@ bool frame_is_whole(const uint8_t *frame, const struct frame_extent *extent);
 /* The nonce of the rests. */
 void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_NONCE_BYTES]);
 
-/* Write a record's header and payload at `out`; returns its bytes. */
-size_t frame_put_record(uint8_t *out, const struct frame_record *record);
+/* Where the records of a frame that is being filled have their last header, and the count of those that came without. */
+struct frame_repeat {
+    uint32_t header_at; /* NO_HEADER: none that may be repeated */
+    uint32_t count_at;  /* 0: none came without since */
+};
+#define NO_HEADER UINT32_MAX
 
-/* The record at *offset of opened records, which moves on. STATUS_NOT_FOUND at the end. Inline, as a boot comes here for each
- * record. */
-static inline enum status frame_next_record(struct bytes records, size_t *offset, struct frame_record *record)
+/* Put a record behind `used_bytes` of others; returns its bytes, at most RECORD_HEADER_BYTES more than those of its payload. */
+size_t frame_put_record(uint8_t *records, size_t used_bytes, struct frame_repeat *repeat,
+                        const struct frame_record *record);
+
+/* Records of a frame, one after the other. Begin with `records` and zeros. */
+struct frame_walk {
+    struct bytes records;
+    size_t offset;
+    const uint8_t *header; /* of the last record that has one */
+    uint32_t repeats;      /* records to come that go without */
+};
+
+/* Come to the next record's payload. */
+static inline enum status frame_next_header(struct frame_walk *walk)
 {
-    size_t left = records.size - *offset;
-    if (left < RECORD_HEADER_BYTES)
-        return left == 0 ? STATUS_NOT_FOUND : STATUS_DAMAGED;
-    const uint8_t *at = records.data + *offset;
-    uint16_t size = get_le16(at + 2);
-    bool has_rest = (at[1] & RECORD_FLAG_REST) != 0;
-    size_t payload_bytes = has_rest ? (size_t)(at[1] >> RECORD_KNOWN_SHIFT) : size;
-    if (left - RECORD_HEADER_BYTES < payload_bytes || size > STORE_RECORD_MAX_BYTES || at[0] == 0 ||
-        (has_rest ? size == 0 : at[1] > RECORD_FLAGS_MASK))
+    size_t left = walk->records.size - walk->offset;
+    const uint8_t *at = walk->records.data + walk->offset;
+    if (left == 0)
+        return walk->repeats == 0 ? STATUS_NOT_FOUND : STATUS_DAMAGED;
+    if (walk->repeats > 0) {
+        walk->repeats--;
+    } else if (at[0] != 0 && left >= RECORD_HEADER_BYTES) {
+        walk->header = at;
+        walk->offset += RECORD_HEADER_BYTES;
+    } else if (at[0] == 0 && left >= RECORD_REPEAT_BYTES && at[1] > 0 && walk->header != NULL) {
+        walk->repeats = at[1] - 1U;
+        walk->offset += RECORD_REPEAT_BYTES;
+    } else {
         return STATUS_DAMAGED;
-    record->type = at[0];
-    record->flags = at[1] & RECORD_FLAGS_MASK;
-    record->payload = bytes_of(at + RECORD_HEADER_BYTES, payload_bytes);
+    }
+    return STATUS_OK;
+}
+
+/* The next record. STATUS_NOT_FOUND at the end. Inline, as a boot comes here for each record. */
+static inline enum status frame_next_record(struct frame_walk *walk, struct frame_record *record)
+{
+    enum status status = frame_next_header(walk);
+    if (status != STATUS_OK)
+        return status;
+    const uint8_t *header = walk->header;
+    uint16_t size = get_le16(header + 2);
+    bool has_rest = (header[1] & RECORD_FLAG_REST) != 0;
+    size_t payload_bytes = has_rest ? (size_t)(header[1] >> RECORD_KNOWN_SHIFT) : size;
+    if (walk->records.size - walk->offset < payload_bytes || size > STORE_RECORD_MAX_BYTES ||
+        (has_rest ? size == 0 : header[1] > RECORD_FLAGS_MASK))
+        return STATUS_DAMAGED;
+    record->type = header[0];
+    record->flags = header[1] & RECORD_FLAGS_MASK;
+    record->payload = bytes_of(walk->records.data + walk->offset, payload_bytes);
     record->rest_bytes = has_rest ? size : 0;
-    *offset += RECORD_HEADER_BYTES + payload_bytes;
+    walk->offset += payload_bytes;
     return STATUS_OK;
 }
 

@@ -11,7 +11,7 @@
 
 #include "store/state.h"
 
-#define HEADER_VERSION 2
+#define HEADER_VERSION 3
 #define BODY_OFFSET    512
 #define BODY_BYTES     256
 #define SECRET_BYTES   64 /* magic, secret, CRC, zeros */

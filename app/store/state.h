@@ -41,6 +41,7 @@ struct segment {
 struct open_frame {
     uint8_t bytes[STORE_FRAME_MAX_BYTES];
     uint8_t rests[STORE_FRAME_MAX_BYTES];
+    struct frame_repeat repeat;
     uint32_t payload_bytes;
     uint32_t rest_bytes;
     uint32_t record_count;
@@ -205,9 +206,8 @@ void unseal_wipe(struct opened_frame *opened);
 
 /* Walking the records of an opened frame with what the owner is told of each. */
 struct record_walk {
-    struct bytes records;
+    struct frame_walk known;
     struct bytes rests; /* data NULL: they were not opened */
-    size_t offset;
     size_t rest_offset;
     uint32_t place;
     uint32_t index; /* of the next record */
@@ -215,7 +215,7 @@ struct record_walk {
 };
 static inline struct record_walk unseal_walk(uint64_t at, struct bytes records)
 {
-    return (struct record_walk){.records = records,
+    return (struct record_walk){.known = {.records = records},
                                 .place = (uint32_t)(at / store_state.geometry.program_bytes)};
 }
 
@@ -224,7 +224,7 @@ static inline enum status unseal_next(struct record_walk *walk, const struct fra
                                       struct store_record *out)
 {
     struct frame_record record;
-    enum status status = frame_next_record(walk->records, &walk->offset, &record);
+    enum status status = frame_next_record(&walk->known, &record);
     if (status == STATUS_NOT_FOUND && walk->rest_offset != header->rest_bytes)
         return STATUS_DAMAGED;
     if (status != STATUS_OK)

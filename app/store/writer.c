@@ -285,7 +285,8 @@ static void put_record(uint8_t type, bool full, struct bytes payload, size_t res
         .payload = bytes_slice(payload, 0, payload.size - rest_bytes),
         .rest_bytes = (uint16_t)rest_bytes,
     };
-    open->payload_bytes += (uint32_t)frame_put_record(open->bytes + open->payload_bytes, &record);
+    open->payload_bytes +=
+        (uint32_t)frame_put_record(open->bytes, open->payload_bytes, &open->repeat, &record);
     if (rest_bytes > 0)
         memcpy(open->rests + open->rest_bytes, payload.data + record.payload.size, rest_bytes);
     open->rest_bytes += (uint32_t)rest_bytes;

@@ -134,8 +134,9 @@ static void add_record(struct frame *frame, struct bytes *input)
     record.payload = input_part(input, input_u16(input) % NEW_MAX_BYTES);
     if (frame->header.payload_bytes + frame->header.rest_bytes + record.payload.size + RECORD_HEADER_BYTES <=
         STORE_FRAME_SOFT_BYTES) {
+        struct frame_repeat none = {.header_at = NO_HEADER};
         frame->header.payload_bytes +=
-            (uint32_t)frame_put_record(frame->records + frame->header.payload_bytes, &record);
+            (uint32_t)frame_put_record(frame->records, frame->header.payload_bytes, &none, &record);
         frame->header.record_count++;
     }
 }
@@ -144,12 +145,11 @@ static void add_record(struct frame *frame, struct bytes *input)
 static void edit_size(struct frame *frame, struct bytes *input)
 {
     struct frame_record record;
-    size_t offset = 0;
     uint32_t size = input_u16(input);
     frame->header.payload_bytes = size < frame->header.payload_bytes ? size : frame->header.payload_bytes;
     frame->header.record_count = 0;
-    while (frame_next_record(bytes_of(frame->records, frame->header.payload_bytes), &offset, &record) ==
-           STATUS_OK) {
+    struct frame_walk walk = {.records = bytes_of(frame->records, frame->header.payload_bytes)};
+    while (frame_next_record(&walk, &record) == STATUS_OK) {
         frame->header.record_count++;
     }
 }

@@ -266,7 +266,6 @@ static bool count_types(const uint8_t *frame, const struct frame_header *header,
 {
     static uint8_t plain[STORE_FRAME_MAX_BYTES];
     struct frame_record record;
-    size_t at = 0;
     size_t rest_bytes = 0;
     uint32_t count = 0;
     if (!image.has_key)
@@ -275,12 +274,13 @@ static bool count_types(const uint8_t *frame, const struct frame_header *header,
                   bytes_of(frame + FRAME_HEADER_BYTES, header->payload_bytes + FRAME_TAG_BYTES),
                   plain) != STATUS_OK)
         return fault(offset, header->first_record, "a frame is not sealed by this device");
-    while (frame_next_record(bytes_of(plain, header->payload_bytes), &at, &record) == STATUS_OK) {
+    struct frame_walk walk = {.records = bytes_of(plain, header->payload_bytes)};
+    while (frame_next_record(&walk, &record) == STATUS_OK) {
         image.by_type[record.type]++;
         rest_bytes += record.rest_bytes;
         count++;
     }
-    return (at == header->payload_bytes && count == header->record_count &&
+    return (walk.offset == header->payload_bytes && count == header->record_count &&
             opens_rests(frame, header, rest_bytes)) ||
            fault(offset, header->first_record + count, "a frame's records contradict its header");
 }

@@ -353,27 +353,32 @@ static void test_header_codec(void **state)
     assert_int_equal(frame_decode_header(bytes, &out), STATUS_DAMAGED);
 }
 
+static enum status first_record(const uint8_t *bytes, size_t size, struct frame_record *out)
+{
+    struct frame_walk walk = {.records = bytes_of(bytes, size)};
+    return frame_next_record(&walk, out);
+}
+
 static void test_record_codec(void **state)
 {
     (void)state;
     uint8_t bytes[64];
     struct frame_record record = {7, RECORD_FLAG_FULL, BYTES_LITERAL("abc"), 0};
     struct frame_record out;
-    size_t offset = 0;
-    size_t size = frame_put_record(bytes, &record);
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_OK);
+    struct frame_repeat repeat = {.header_at = NO_HEADER};
+    size_t size = frame_put_record(bytes, 0, &repeat, &record);
+    struct frame_walk walk = {.records = bytes_of(bytes, size)};
+    assert_int_equal(frame_next_record(&walk, &out), STATUS_OK);
     assert_true(bytes_equal_string(out.payload, "abc"));
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_NOT_FOUND);
+    assert_int_equal(frame_next_record(&walk, &out), STATUS_NOT_FOUND);
     for (size_t cut = 1; cut < size; cut++) {
-        offset = 0;
-        assert_int_equal(frame_next_record(bytes_of(bytes, cut), &offset, &out), STATUS_DAMAGED);
+        assert_int_equal(first_record(bytes, cut, &out), STATUS_DAMAGED);
     }
-    offset = 0;
     bytes[1] |= 4; /* how many bytes are known: of a record without a rest all are */
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
+    assert_int_equal(first_record(bytes, size, &out), STATUS_DAMAGED);
     bytes[1] &= (uint8_t)~4;
-    bytes[0] = 0;
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
+    bytes[0] = 0; /* repeats what is not there */
+    assert_int_equal(first_record(bytes, size, &out), STATUS_DAMAGED);
 }
 
 static void test_record_with_rest_codec(void **state)
@@ -385,16 +390,59 @@ static void test_record_with_rest_codec(void **state)
     struct frame_record record = {7, RECORD_FLAG_FULL | RECORD_FLAG_REST, bytes_of(known, sizeof known),
                                   20000};
     struct frame_record out;
-    size_t offset = 0;
-    size_t size = frame_put_record(bytes, &record);
+    struct frame_repeat repeat = {.header_at = NO_HEADER};
+    size_t size = frame_put_record(bytes, 0, &repeat, &record);
     assert_int_equal(size, RECORD_HEADER_BYTES + sizeof known);
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_OK);
+    assert_int_equal(first_record(bytes, size, &out), STATUS_OK);
     assert_int_equal(out.flags, record.flags);
     assert_int_equal(out.rest_bytes, 20000);
     assert_true(bytes_equal(out.payload, record.payload));
     put_le16(bytes + 2, 0); /* a rest of nothing */
-    offset = 0;
-    assert_int_equal(frame_next_record(bytes_of(bytes, size), &offset, &out), STATUS_DAMAGED);
+    assert_int_equal(first_record(bytes, size, &out), STATUS_DAMAGED);
+}
+
+/* Records alike go without headers of their own, up to 255 in a row; all come back, and no cut of them does. */
+static void test_repeated_headers(void **state)
+{
+    (void)state;
+    enum {
+        ALIKE = 600,
+        PAYLOAD_BYTES = 4
+    };
+    static uint8_t bytes[(ALIKE + 2) * (RECORD_HEADER_BYTES + PAYLOAD_BYTES)];
+    struct frame_repeat repeat = {.header_at = NO_HEADER};
+    struct frame_record out;
+    size_t size = 0;
+    for (uint32_t i = 0; i < ALIKE + 2; i++) {
+        uint8_t payload[PAYLOAD_BYTES];
+        put_le32(payload, i);
+        struct frame_record record = {i == ALIKE ? 8 : 7, RECORD_FLAG_FULL, bytes_of(payload, sizeof payload),
+                                      0};
+        size += frame_put_record(bytes, size, &repeat, &record);
+    }
+    size_t counts = 3; /* of 255, 255 and 89 */
+    assert_int_equal(size,
+                     3 * RECORD_HEADER_BYTES + counts * RECORD_REPEAT_BYTES + (ALIKE + 2) * PAYLOAD_BYTES);
+    struct frame_walk walk = {.records = bytes_of(bytes, size)};
+    for (uint32_t i = 0; i < ALIKE + 2; i++) {
+        assert_int_equal(frame_next_record(&walk, &out), STATUS_OK);
+        assert_int_equal(out.type, i == ALIKE ? 8 : 7);
+        assert_int_equal(get_le32(out.payload.data), i);
+    }
+    assert_int_equal(frame_next_record(&walk, &out), STATUS_NOT_FOUND);
+    size_t first_run_bytes = RECORD_HEADER_BYTES + PAYLOAD_BYTES + RECORD_REPEAT_BYTES + 255 * PAYLOAD_BYTES;
+    for (size_t cut = RECORD_HEADER_BYTES + PAYLOAD_BYTES + 1; cut < first_run_bytes; cut++) {
+        enum status status = STATUS_OK;
+        walk = (struct frame_walk){.records = bytes_of(bytes, cut)};
+        while (status == STATUS_OK) {
+            status = frame_next_record(&walk, &out);
+        }
+        assert_int_equal(status, STATUS_DAMAGED);
+    }
+    bytes[RECORD_HEADER_BYTES + PAYLOAD_BYTES + 1] = 0; /* no record at all without a header */
+    walk = (struct frame_walk){.records = bytes_of(bytes, size)};
+    assert_int_equal(frame_next_record(&walk, &out), STATUS_OK);
+    assert_int_equal(frame_next_record(&walk, &out), STATUS_DAMAGED);
 }
 
 int main(void)
@@ -404,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_header_codec),
         cmocka_unit_test(test_record_codec),
         cmocka_unit_test(test_record_with_rest_codec),
+        cmocka_unit_test(test_repeated_headers),
         cmocka_unit_test(test_survives_reboot),
         cmocka_unit_test(test_unflushed_is_gone),
         cmocka_unit_test(test_large_records_and_groups),
