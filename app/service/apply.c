@@ -446,6 +446,12 @@ enum status apply_record(const struct store_record *record)
     }
 }
 
+static bool looks_for_tokens(uint8_t type)
+{
+    return type != RECORD_SETTING && type != RECORD_TENANT && type != RECORD_USER && type != RECORD_NOTE &&
+           type != RECORD_OUTCOME;
+}
+
 static bool is_to_be_met(const struct store_record *record)
 {
     return record->type == RECORD_TOKEN && record->rest_bytes > 0 && record->rest.data == NULL;
@@ -462,7 +468,9 @@ enum status apply_records(const struct store_record *records, size_t count)
         if (run > 0) {
             status = unread_meet(records + i, run);
         } else {
-            unread_settle();
+            if (looks_for_tokens(records[i].type)) {
+                unread_settle();
+            }
             status = apply_record(&records[i]);
         }
         i += run > 0 ? run : 1;

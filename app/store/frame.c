@@ -127,7 +127,9 @@ static bool sizes_are_sane(const struct frame_header *header)
 {
     uint32_t room = STORE_FRAME_MAX_BYTES - FRAME_HEADER_BYTES - 2 * FRAME_TAG_BYTES - FRAME_CRC_BYTES;
     return header->payload_bytes <= room && header->rest_bytes <= room - header->payload_bytes &&
-           header->full_bytes <= header->payload_bytes + header->rest_bytes;
+           header->record_count <= header->payload_bytes &&
+           header->full_bytes <=
+               header->payload_bytes + header->rest_bytes + header->record_count * RECORD_HEADER_BYTES;
 }
 
 /* The lowest bit of the nonce's count is for the rests. */
@@ -201,11 +203,11 @@ void frame_rest_nonce(const uint8_t nonce[FRAME_NONCE_BYTES], uint8_t out[FRAME_
 
 /* ---- records ---- */
 
-/* The record's header, or what says that it is the last one again; returns its bytes. */
+/* The record's header, or what says that it is the last one again; returns its bytes. A record takes a byte at least. */
 static size_t put_header(uint8_t *records, size_t used_bytes, struct frame_repeat *repeat,
-                         const uint8_t header[RECORD_HEADER_BYTES])
+                         const uint8_t header[RECORD_HEADER_BYTES], bool is_empty)
 {
-    if (used_bytes > 0 && repeat->header_at != NO_HEADER &&
+    if (used_bytes > 0 && repeat->header_at != NO_HEADER && !is_empty &&
         memcmp(records + repeat->header_at, header, RECORD_HEADER_BYTES) == 0) {
         if (repeat->count_at != 0 && records[repeat->count_at] < RECORD_REPEAT_MAX) {
             records[repeat->count_at]++;
@@ -228,7 +230,7 @@ size_t frame_put_record(uint8_t *records, size_t used_bytes, struct frame_repeat
     uint8_t header[RECORD_HEADER_BYTES] = {
         record->type, (uint8_t)(record->flags | (has_rest ? record->payload.size << RECORD_KNOWN_SHIFT : 0))};
     put_le16(header + 2, has_rest ? record->rest_bytes : (uint16_t)record->payload.size);
-    size_t header_bytes = put_header(records, used_bytes, repeat, header);
+    size_t header_bytes = put_header(records, used_bytes, repeat, header, record->payload.size == 0);
     if (record->payload.size > 0)
         memcpy(records + used_bytes + header_bytes, record->payload.data, record->payload.size);
     return header_bytes + record->payload.size;

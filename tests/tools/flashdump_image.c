@@ -110,7 +110,7 @@ static bool read_header(void)
     image.first_block = get_le32(image.body + 28);
     uint64_t end =
         (uint64_t)image.first_block * image.block_bytes + (uint64_t)image.segment_count * image.segment_bytes;
-    if (get_le32(image.body) != 2 || image.unit_bytes < 16 || image.unit_bytes > 512 ||
+    if (get_le32(image.body) != 3 || image.unit_bytes < 16 || image.unit_bytes > 512 ||
         image.segment_bytes < FRAME_HEADER_BYTES || end > image.size)
         return fault(0, 0, "the header describes another version, or more than the image holds");
     return true;
