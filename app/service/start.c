@@ -41,6 +41,7 @@ static void empty_tables(void)
     memset(&service, 0, sizeof service);
     tables_init(&service.tables, table.memory, table.size);
     service.tables.fetch = unread_fetch;
+    service.tables.bring = unread_bring;
     service.unread_ref = 1;
     unread_start();
     settings_start();
@@ -76,7 +77,6 @@ enum status check_replay(void)
  * ids are not known: new ones are later than the log. */
 static enum status end_replay(enum status status)
 {
-    unread_settle();
     if (status == STATUS_OK && unread_is_short_of_room()) {
         status = unread_read();
     }

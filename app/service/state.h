@@ -81,8 +81,10 @@ uint64_t bulk_count(const struct bulk_record *record, size_t *text_bytes);
 
 /* A boot meets the known parts of tokens' records. */
 enum status unread_meet(const struct store_record *records, size_t count) MUST_USE;
-/* Enter those in the chains, before anything else happens. */
+/* Enter all loose ones in the chains: at a replay before anything else happens, later where all are needed. */
 void unread_settle(void);
+/* tables.bring */
+void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES]);
 /* Drop the token with this tail of an id: a copy comes, or it is gone and its tail is used again. */
 void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES]);
 /* Keep a change of a token that is unread until it is read. False: it is not unread. */

@@ -26,12 +26,6 @@ static bool is_at(const struct token *slot, const struct store_record *record)
 
 /* ---- what a boot meets ---- */
 
-/* Slots that are in no chain yet: all that looks for tokens must have them settled before. */
-static struct {
-    uint32_t refs[TOKENS_CHAINED_AT_ONCE];
-    size_t count;
-} met;
-
 /* What of a rest goes to the token's text. */
 static size_t text_bytes_of(uint32_t rest_bytes)
 {
@@ -50,13 +44,21 @@ static void drop(uint32_t ref)
 {
     struct tables *tables = &service.tables;
     struct token *slot = token_at(tables, ref);
-    if (slot->family == TOKEN_UNREAD) {
-        store_forget(RECORD_TOKEN_KNOWN_BYTES + slot->expires_s);
-        uncount(slot);
-        tokens_unchain(tables, ref);
-    } else {
+    if (token_is_read(slot)) {
         forget_token(ref);
         tokens_drop(tables, ref);
+    } else {
+        store_forget(RECORD_TOKEN_KNOWN_BYTES + slot->expires_s);
+        uncount(slot);
+        tokens_free(tables, ref);
+    }
+}
+
+static void drop_chained(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    uint32_t ref = tokens_find_chained(&service.tables, tail);
+    if (ref != 0) {
+        drop(ref);
     }
 }
 
@@ -68,16 +70,63 @@ void unread_drop_same(const uint8_t tail[TOKEN_TAIL_BYTES])
     }
 }
 
-void unread_settle(void)
+static void tie_oldest(void)
 {
     static uint32_t stale[TOKENS_CHAINED_AT_ONCE];
-    if (met.count == 0) {
-        return;
-    }
-    size_t count = tokens_chain_unread(&service.tables, met.refs, met.count, stale);
-    met.count = 0;
+    size_t count = tokens_tie_oldest(&service.tables, stale);
     for (size_t i = 0; i < count; i++) {
         drop(stale[i]);
+    }
+}
+
+void unread_settle(void)
+{
+    while (tokens_any_loose(&service.tables)) {
+        tie_oldest();
+    }
+}
+
+/* The newest of these takes the place of all others. False: none is loose. */
+static bool bring_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    struct tables *tables = &service.tables;
+    uint32_t newest = tokens_loose_before(tables, tables->loose_end, TAIL_OF_ID, tail);
+    if (newest == 0) {
+        return false;
+    }
+    for (uint32_t ref = newest; (ref = tokens_loose_before(tables, ref, TAIL_OF_ID, tail)) != 0;) {
+        drop(ref);
+    }
+    drop_chained(tail);
+    tokens_tie(tables, newest);
+    return true;
+}
+
+static bool bring_same(uint32_t ref)
+{
+    uint8_t tail[TOKEN_TAIL_BYTES]; /* the slot may be dropped */
+    memcpy(tail, token_at(&service.tables, ref)->id.bytes + TOKEN_TAIL_AT, sizeof tail);
+    return bring_by_id(tail);
+}
+
+/* Whoever has this key, loose or not, may have been replaced by a loose token with another key: its id decides. */
+static void bring_by_key(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    struct tables *tables = &service.tables;
+    for (uint32_t ref = tables->loose_end; (ref = tokens_loose_before(tables, ref, TAIL_OF_KEY, tail)) != 0;) {
+        (void)bring_same(ref);
+    }
+    for (uint32_t ref = tokens_first_with_key(tables, tail); ref != 0;) {
+        ref = bring_same(ref) ? tokens_first_with_key(tables, tail) : tokens_next_with_key(tables, ref);
+    }
+}
+
+void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    if (which == TAIL_OF_ID) {
+        bring_by_id(tail);
+    } else {
+        bring_by_key(tail);
     }
 }
 
@@ -106,6 +155,18 @@ static void describe(const struct store_record *record, struct unread_token *tok
     token->segment = record->segment;
 }
 
+/* Into a slot that is free, and into the chains at once. */
+static size_t meet_one(const struct unread_token *token)
+{
+    unread_settle();
+    drop_chained(token->tails);
+    uint32_t ref = tokens_take_unread(&service.tables, token);
+    if (ref != 0) {
+        tokens_chain(&service.tables, ref);
+    }
+    return ref != 0 ? 1 : 0;
+}
+
 static enum status meet_some(const struct store_record *records, size_t count)
 {
     struct unread_token tokens[MET_AT_ONCE];
@@ -115,20 +176,17 @@ static enum status meet_some(const struct store_record *records, size_t count)
         }
         describe(&records[i], &tokens[i]);
     }
-    if (met.count + count > TOKENS_CHAINED_AT_ONCE) {
-        unread_settle();
-    }
     bool has_made_room = false;
     for (size_t done = 0; done < count;) {
-        size_t taken = tokens_take_unread(&service.tables, tokens + done, count - done, met.refs + met.count);
+        size_t taken = tokens_take_loose(&service.tables, tokens + done, count - done);
+        taken += taken == 0 ? meet_one(&tokens[done]) : 0;
         done += taken;
-        met.count += taken;
         service.unread_count += (uint32_t)taken;
         if (taken == 0 && has_made_room) {
             service.memory_too_small = true;
             return STATUS_FULL;
         }
-        has_made_room = done < count;
+        has_made_room = taken == 0;
         if (has_made_room) {
             make_room(records[done].written_s);
         }
@@ -148,6 +206,9 @@ enum status unread_meet(const struct store_record *records, size_t count)
 
 bool unread_is_short_of_room(void)
 {
+    if (!pool_can_promise(&service.tables.pool, 0, 0)) {
+        unread_settle(); /* loose tokens that others have replaced need none */
+    }
     return service.unread_count > 0 && !pool_can_promise(&service.tables.pool, 0, 0);
 }
 
@@ -176,7 +237,6 @@ bool unread_is_gone(const struct uuid *user)
 
 void unread_start(void)
 {
-    met.count = 0;
     gone_count = 0;
 }
 
@@ -249,7 +309,7 @@ uint32_t unread_slot_of(const struct store_record *record)
         return next;
     }
     uint32_t ref = record->payload.size == RECORD_TOKEN_KNOWN_BYTES
-                       ? tokens_find_tail(&service.tables, record->payload.data)
+                       ? tokens_find_chained(&service.tables, record->payload.data)
                        : 0;
     return ref != 0 && is_at(token_at(&service.tables, ref), record) ? ref : 0;
 }
@@ -274,7 +334,7 @@ enum status unread_fill(uint32_t ref, const struct token *token, const struct st
 static enum status read_frame_of(uint32_t ref)
 {
     enum status status = store_read_rests(token_at(&service.tables, ref)->created_s);
-    bool is_read = token_at(&service.tables, ref)->family != TOKEN_UNREAD;
+    bool is_read = token_is_read(token_at(&service.tables, ref));
     return status == STATUS_OK && !is_read ? STATUS_DAMAGED : status;
 }
 
@@ -291,6 +351,7 @@ static enum status read_next(void)
 enum status unread_read(void)
 {
     enum status status = service.reading_failed ? STATUS_IO : STATUS_OK;
+    unread_settle();
     while (service.unread_count > 0 && status == STATUS_OK) {
         status = read_next();
     }
@@ -336,6 +397,10 @@ bool unread_step(void)
 {
     if (service.unread_count == 0 || service.reading_failed) {
         return false;
+    }
+    if (tokens_any_loose(&service.tables)) {
+        tie_oldest();
+        return true;
     }
     enum status status = read_next();
     if (status == STATUS_OK && service.unread_count == 0) {

@@ -80,7 +80,7 @@ static void forget_memos(uint32_t ref, struct token *token, int64_t now_s)
 static void look_at(uint32_t ref, int64_t now_s)
 {
     struct token *token = token_at(&service.tables, ref);
-    if ((token->flags & TOKEN_USED) == 0 || token->family == TOKEN_UNREAD) {
+    if ((token->flags & TOKEN_USED) == 0 || !token_is_read(token)) {
         return;
     }
     if (token_collectable(&service.tables, token, now_s)) {

@@ -32,6 +32,7 @@ uint32_t tokens_take(struct tables *tables, enum pool_class class)
         ref = tables->token_end++;
     }
     tables->tokens[ref].flags = TOKEN_USED;
+    tables->token_count++;
     return ref;
 }
 
@@ -137,14 +138,15 @@ void tokens_chain(struct tables *tables, uint32_t ref)
     uint32_t *by_key = key_bucket(tables, token->key);
     token->key_next = *by_key;
     *by_key = ref;
-    tables->token_count++;
 }
 
-void tokens_unchain(struct tables *tables, uint32_t ref)
+void tokens_free(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    leave_id_chain(tables, ref);
-    leave_key_chain(tables, ref);
+    if (token->family != TOKEN_LOOSE) {
+        leave_id_chain(tables, ref);
+        leave_key_chain(tables, ref);
+    }
     pool_free_text(&tables->pool, token->text);
     bytes_wipe(token, sizeof *token);
     token->id_next = tables->free_token;
@@ -170,11 +172,11 @@ void tokens_link(struct tables *tables, uint32_t ref, int64_t now_s)
 void tokens_drop(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    assert((token->flags & TOKEN_USED) != 0 && token->family != TOKEN_UNREAD);
+    assert((token->flags & TOKEN_USED) != 0 && token_is_read(token));
     tables->counts[token->family][counted(token)]--;
     leave_list(tables, token);
     memos_forget(tables, MEMO_TOKEN, ref, token->text);
-    tokens_unchain(tables, ref);
+    tokens_free(tables, ref);
 }
 
 /* Is it unread, and may it be the one that is looked for? */
@@ -184,9 +186,41 @@ static bool is_to_be_read(const struct token *token, const uint8_t *held, const 
            memcmp(held + TOKEN_TAIL_AT, wanted + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES) == 0;
 }
 
-uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+static void bring(const struct tables *tables, enum token_tail which, const uint8_t *tail)
+{
+    if (tables->loose_first != tables->loose_end) {
+        tables->bring(which, tail);
+    }
+}
+
+uint32_t tokens_find_chained(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     return tokens_in_chain(tables, tables->id_buckets[hash_tail(tail) & tables->token_mask], tail);
+}
+
+uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    bring(tables, TAIL_OF_ID, tail);
+    return tokens_find_chained(tables, tail);
+}
+
+static uint32_t skip_other_keys(const struct tables *tables, uint32_t ref, const uint8_t *tail)
+{
+    while (ref != 0 && memcmp(token_at(tables, ref)->key + TOKEN_TAIL_AT, tail, TOKEN_TAIL_BYTES) != 0) {
+        ref = token_at(tables, ref)->key_next;
+    }
+    return ref;
+}
+
+uint32_t tokens_first_with_key(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    return skip_other_keys(tables, tables->key_buckets[hash_tail(tail) & tables->token_mask], tail);
+}
+
+uint32_t tokens_next_with_key(const struct tables *tables, uint32_t ref)
+{
+    const struct token *token = token_at(tables, ref);
+    return skip_other_keys(tables, token->key_next, token->key + TOKEN_TAIL_AT);
 }
 
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
@@ -203,6 +237,7 @@ uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
 
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16])
 {
+    bring(tables, TAIL_OF_KEY, key + TOKEN_TAIL_AT);
     uint32_t ref = *key_bucket(tables, key);
     while (ref != 0) {
         const struct token *token = token_at(tables, ref);

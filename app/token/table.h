@@ -19,8 +19,8 @@ uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);
-/* Take it out again: a slot that was never entered anywhere else is free. */
-void tokens_unchain(struct tables *tables, uint32_t ref);
+/* Out of the chains, unless it is loose: a slot that was never entered anywhere else is free. */
+void tokens_free(struct tables *tables, uint32_t ref);
 
 /* Enter a filled slot in the chains (family, owners, times) into its owner's list and the counts. */
 void tokens_enter(struct tables *tables, uint32_t ref, int64_t now_s);
@@ -40,8 +40,12 @@ static inline uint32_t tokens_in_chain(const struct tables *tables, uint32_t ref
     return ref;
 }
 
-/* The token with this tail of its id, read or unread. */
+/* The token with this tail of its id, read or unread; among those in the chains only, or among all. */
+uint32_t tokens_find_chained(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
 uint32_t tokens_find_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
+/* In the chains, who has this tail of a key, one after the other; 0: no more. */
+uint32_t tokens_first_with_key(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
+uint32_t tokens_next_with_key(const struct tables *tables, uint32_t ref);
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id);
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16]);
 

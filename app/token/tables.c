@@ -45,7 +45,7 @@ static void init_principals(struct tables *tables, struct principal_table *table
 
 void tables_init(struct tables *tables, void *memory, size_t size_bytes)
 {
-    *tables = (struct tables){.token_end = 1};
+    *tables = (struct tables){.token_end = 1, .loose_first = 1, .loose_end = 1};
     pool_init(&tables->pool, memory, size_bytes);
     init_principals(tables, &tables->tenants, size_bytes / TENANTS_SHARE);
     init_principals(tables, &tables->users, size_bytes / USERS_SHARE);

@@ -8,7 +8,9 @@
  * Limits: tokens until slots and texts meet; tenants and users a fixed share of the region.
  *
  * An *unread* token is one that a boot has left on the flash. Its slot is in the chains by the tails of its id and key, and
- * nowhere else; a look-up that comes to it has it read by `fetch`. No two tokens in the table have the same tail of an id.
+ * nowhere else; a look-up that comes to it has it read by `fetch`. No two tokens in the chains have the same tail of an id.
+ * A boot leaves the last of them *loose*, in no chain: look-ups search them one by one (`bring`) until the background has
+ * chained all.
  *
  * Memory of one token: the slot (108 bytes), two hash buckets (about 8), the text (24 with a 16-character name).
  */
@@ -40,6 +42,11 @@ enum token_flag {
 
 #define TOKEN_TAIL_BYTES 4 /* of id and key: what both are hashed by */
 #define TOKEN_TAIL_AT    12
+
+enum token_tail {
+    TAIL_OF_ID,
+    TAIL_OF_KEY
+};
 
 struct token {
     struct uuid id;
@@ -108,6 +115,8 @@ struct tables {
     struct pool pool;
     struct token *tokens; /* [1..token_end) */
     uint32_t token_end;
+    uint32_t loose_first; /* loose tokens are in [loose_first..loose_end); in order, the newest last */
+    uint32_t loose_end;
     uint32_t free_token;
     uint32_t *id_buckets;
     uint32_t *key_buckets;
@@ -119,8 +128,10 @@ struct tables {
     uint32_t *memo_buckets;
     uint32_t memo_mask;
     uint64_t memo_count;
-    void (*fetch)(
-        uint32_t ref); /* reads an unread token: the slot is not unread any more, or free, or that failed */
+    /* Reads an unread token: the slot is not unread any more, or free, or that failed. */
+    void (*fetch)(uint32_t ref);
+    /* Sees to it that no token with this tail is loose; called when some are. */
+    void (*bring)(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES]);
 };
 
 /* Lay the tables out over the region (8-byte aligned, >= TABLE_MEMORY_MIN_BYTES). Tables used before start anew. */
@@ -133,6 +144,11 @@ static inline struct token *token_at(const struct tables *tables, uint32_t ref)
 {
     assert(ref > 0 && ref < tables->token_end);
     return &tables->tokens[ref];
+}
+
+static inline bool token_is_read(const struct token *token)
+{
+    return token->family < TOKEN_UNREAD;
 }
 
 static inline struct principal *principal_at(const struct principal_table *table, uint32_t ref)

@@ -16,7 +16,9 @@ enum token_family {
     TOKEN_ACTION = 0,   /* act_tok_...: bound to one command, consumed once */
     TOKEN_JWT = 1,      /* dz_<jwt>: a user's API token */
     TOKEN_PLATFORM = 2, /* clientId and clientSecret: a service principal */
-    TOKEN_UNREAD = 3    /* in the tables only: which one it is will be known when it is read */
+    /* In the tables only, of what a boot has left on the flash: which one it is will be known when it is read. */
+    TOKEN_UNREAD = 3,
+    TOKEN_LOOSE = 4 /* unread, and in no chain yet */
 };
 
 /* Bits, in the order in which answers list them. */
