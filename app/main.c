@@ -302,6 +302,13 @@ static void end_flush(void)
     released = durable;
 }
 
+/* Of what the boot has left on the flash. */
+static struct {
+    bool more;
+    uint64_t quiet_ns; /* if nobody asks until then, it is time */
+    uint64_t due_ns;   /* else it is then */
+} reading;
+
 /* Make what was written durable together, unless more may soon share it. While one group is being made durable the next
  * one is gathered; a device that does not wait has ended at once. */
 static void commit(bool busy)
@@ -355,18 +362,42 @@ static bool do_upkeep(uint32_t budget_us)
     return more;
 }
 
+/* Read on in what the boot has left on the flash: while nobody asks, and now and then while somebody does. */
+static void read_on(bool busy)
+{
+    uint64_t begin_ns = platform_monotonic_ns();
+    if (busy)
+        reading.quiet_ns = begin_ns + READING_QUIET_NS;
+    bool due = begin_ns >= min_u64(reading.quiet_ns, reading.due_ns) || service_reading_is_urgent();
+    if (!reading.more || !due)
+        return;
+    reading.more = service_read_some();
+    uint64_t end_ns = platform_monotonic_ns();
+    reading.due_ns = end_ns + READING_BUSY_SHARE * (end_ns - begin_ns);
+}
+
+/* When the loop has to look around again although nothing comes. */
+static uint64_t next_deadline_ns(void)
+{
+    uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());
+    deadline_ns = min_u64(deadline_ns, platform_monotonic_ns() + IDLE_TICK_NS);
+    if (commit_ns != 0)
+        deadline_ns = min_u64(deadline_ns, commit_ns);
+    return reading.more ? min_u64(deadline_ns, min_u64(reading.quiet_ns, reading.due_ns)) : deadline_ns;
+}
+
 static void serve(void)
 {
+    reading.more = true;
+    read_on(true);
     while (!platform_stop_requested()) {
         platform_alive();
         bool busy = turn();
-        bool more = do_upkeep(busy || commit_ns != 0 || is_flushing ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
-        if (busy || more)
-            continue;
-        uint64_t deadline_ns = min_u64(link_next_deadline_ns(), server_next_deadline_ns());
-        if (commit_ns != 0)
-            deadline_ns = min_u64(deadline_ns, commit_ns);
-        platform_sleep_until(min_u64(deadline_ns, platform_monotonic_ns() + IDLE_TICK_NS));
+        bool waits = busy || commit_ns != 0 || is_flushing;
+        bool more = do_upkeep(waits ? UPKEEP_BUSY_US : UPKEEP_IDLE_US);
+        read_on(waits);
+        if (!busy && !more)
+            platform_sleep_until(next_deadline_ns());
     }
 }
 

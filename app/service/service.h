@@ -31,7 +31,7 @@ struct service_options {
  * `first_boot` tells that there is no root token yet: the flash was blank, or power went before one was durable. */
 enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
 
-/* A boot leaves most of each token on the flash; it is read when a verb needs it, and by service_step(). This reads what is
+/* A boot leaves most of each token on the flash; it is read when a verb needs it, and by service_read_some(). This reads what is
  * left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
 enum status service_read_all(void) MUST_USE;
 
@@ -71,7 +71,12 @@ enum status service_setting_set(const char *name, struct bytes value) MUST_USE;
 /* Before the last flush of an orderly stop: last-used times that wait go to the log. */
 void service_stop(void);
 
-/* Work in the background: tokens that the boot has left on the flash, last-used times to the log, expired tokens out of the table. True if there is more. */
+/* Read some of what the boot has left on the flash, or make it easier to find: about a millisecond under emulation. True if
+ * there is more. It is urgent when look-ups take longer for the lack of it. */
+bool service_read_some(void);
+bool service_reading_is_urgent(void);
+
+/* Work in the background: last-used times to the log, expired tokens out of the table. True if there is more. */
 bool service_step(uint32_t budget_us);
 
 /* ---- who calls ---- */

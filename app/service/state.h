@@ -36,6 +36,7 @@ struct service_state {
     uint32_t unread_ref;   /* the background comes to it next */
     uint32_t filled_ref;   /* the last that was read */
     bool reading_failed;   /* nothing is answered any more */
+    bool has_searched;     /* a look-up came while tokens were loose */
     bool reads_at_once;    /* a boot with scarce memory leaves nothing on the flash */
     bool memory_too_small; /* a replayed record found no room */
     bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
@@ -104,9 +105,8 @@ bool unread_wants_rests(void);
 bool unread_is_short_of_room(void);
 /* Read all; at replay too. */
 enum status unread_read(void) MUST_USE;
-/* Read one token, or a frame of them in the background; where that cannot be, nothing is answered any more. */
+/* Read one token; where that cannot be, nothing is answered any more. */
 void unread_fetch(uint32_t ref);
-bool unread_step(void);
 
 /* ---- settings (settings.c), notes (notes.c) ---- */
 
@@ -172,10 +172,10 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 
 void upkeep_start(void);
 void touch(uint32_t ref);
-void sweep_all(int64_t now_s); /* drop every token that may be forgotten, and merge what is free */
-/* The same, at most once for each second: there is no room. */
-void sweep_for_room(int64_t now_s);
-void seek_room(void); /* now, for a verb that finds none */
+void sweep_all(int64_t now_s);      /* drop every token that may be forgotten, and merge what is free */
+void sweep_soon(void);              /* the same in service_step(), from now on */
+void sweep_for_room(int64_t now_s); /* the same as sweep_all, at most once for each second: there is no room */
+void seek_room(void);               /* now, for a verb that finds none */
 
 /* ---- views (views.c) ---- */
 

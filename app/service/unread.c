@@ -123,6 +123,7 @@ static void bring_by_key(const uint8_t tail[TOKEN_TAIL_BYTES])
 
 void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES])
 {
+    service.has_searched = true;
     if (which == TAIL_OF_ID) {
         bring_by_id(tail);
     } else {
@@ -393,7 +394,12 @@ void service_need_all(void)
     heed(service_read_all());
 }
 
-bool unread_step(void)
+bool service_reading_is_urgent(void)
+{
+    return tokens_any_loose(&service.tables) && service.has_searched;
+}
+
+bool service_read_some(void)
 {
     if (service.unread_count == 0 || service.reading_failed) {
         return false;
@@ -405,7 +411,8 @@ bool unread_step(void)
     enum status status = read_next();
     if (status == STATUS_OK && service.unread_count == 0) {
         status = check_replay();
+        sweep_soon(); /* it may have brought what is past */
     }
     heed(status);
-    return true;
+    return service.unread_count > 0 && !service.reading_failed;
 }

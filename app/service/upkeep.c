@@ -142,20 +142,19 @@ void upkeep_start(void)
     }
 }
 
+void sweep_soon(void)
+{
+    next_sweep_s = 0;
+}
+
 bool service_step(uint32_t budget_us)
 {
     uint64_t end_ns = platform_monotonic_ns() + (uint64_t)budget_us * NS_PER_US;
-    while (unread_step()) {
-        next_sweep_s = 0; /* it may have brought what is past */
-        if (platform_monotonic_ns() >= end_ns) {
-            return true;
-        }
-    }
     if (!service_clock_known()) {
         return false;
     }
     int64_t now_s = service_now_s();
-    if (sweep_ref == 0 && now_s >= next_sweep_s) {
+    if (sweep_ref == 0 && now_s >= next_sweep_s && service.unread_count == 0) {
         sweep_ref = 1;
     }
     do {

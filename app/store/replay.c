@@ -11,6 +11,8 @@
 #define ROTTEN_MAX      8  /* unreadable first headers that are remembered */
 #define RECORDS_AT_ONCE 32 /* handed to the owner */
 
+#define FIRST_READ_BYTES 2048 /* of a frame: as a rule its header and all records without their rests */
+
 /* What a boot learns before it replays. */
 static struct {
     struct frame_header last; /* of the chain */
@@ -26,6 +28,8 @@ static struct {
     bool unreadable[STORE_SEGMENTS_MAX];
     uint32_t last_unreadable; /* NO_POSITION: none */
 } scan;
+
+static uint8_t frame_bytes[STORE_FRAME_MAX_BYTES]; /* of the frame that is replayed */
 
 static size_t program_bytes(void)
 {
@@ -299,43 +303,42 @@ static bool continues_chain(const struct frame_header *header)
            memcmp(header->previous_tag, chain->tag, FRAME_TAG_BYTES) == 0;
 }
 
-/* Open what the owner wants of the frame. */
-static enum status unseal_for_replay(const uint8_t *bytes, uint64_t at, const struct frame_header *header,
-                                     struct record_walk *walk)
+/* Open what was read of the frame. */
+static enum status unseal_replayed(uint64_t at, const struct frame_header *header, bool with_rests,
+                                   struct record_walk *walk)
 {
     struct bytes records;
-    bool wants_rests = store_state.owner.wants_rests != NULL && store_state.owner.wants_rests();
-    enum status status = unseal_records(bytes, header, &store_state.opened, &records);
+    enum status status = unseal_records(frame_bytes, header, &store_state.opened, &records);
     *walk = unseal_walk(at, records);
-    if (status == STATUS_OK && wants_rests)
-        status = unseal_rests(bytes, header, &store_state.opened, &walk->rests);
+    if (status == STATUS_OK && with_rests)
+        status = unseal_rests(frame_bytes, header, &store_state.opened, &walk->rests);
     return status;
 }
 
-/* Replay the frame at offset `at` and let the chain follow; *total is its size. */
+/* Replay the frame at offset `at` and let the chain follow; *total is its size. What it has of rests is not even read, as
+ * a rule: most of a log is. */
 static enum status replay_frame(uint64_t at, uint64_t end, struct segment *segment, size_t *total)
 {
     struct frame_header header;
     struct record_walk walk;
     struct chain *chain = &store_state.chain;
-    uint8_t tag[FRAME_TAG_BYTES];
-    if (end - at < FRAME_HEADER_BYTES)
+    size_t first = end - at < FIRST_READ_BYTES ? (size_t)(end - at) : FIRST_READ_BYTES;
+    if (first < FRAME_HEADER_BYTES)
         return refuse_damaged(chain->record_count, at);
-    const uint8_t *bytes = device_view(at, FRAME_HEADER_BYTES, end);
-    if (bytes == NULL)
+    if (device_read(at, frame_bytes, first) != STATUS_OK)
         return refuse_unreadable(at);
-    if (frame_decode_header(bytes, &header) != STATUS_OK || header.segment != segment->number ||
+    if (frame_decode_header(frame_bytes, &header) != STATUS_OK || header.segment != segment->number ||
         !continues_chain(&header))
         return refuse_damaged(chain->record_count, at);
     struct frame_extent extent = unseal_extent(&header);
     *total = extent.total_bytes;
     if (*total > end - at)
         return refuse_damaged(header.first_record, at);
-    bytes = device_view(at, *total, end);
-    if (bytes == NULL)
+    bool with_rests = store_state.owner.wants_rests != NULL && store_state.owner.wants_rests();
+    size_t wanted = with_rests ? *total : extent.tag_offset + FRAME_TAG_BYTES;
+    if (wanted > first && device_read(at + first, frame_bytes + first, wanted - first) != STATUS_OK)
         return refuse_unreadable(at);
-    enum status status = unseal_for_replay(bytes, at, &header, &walk);
-    memcpy(tag, bytes + extent.tag_offset, FRAME_TAG_BYTES); /* the owner may read elsewhere: the view goes */
+    enum status status = unseal_replayed(at, &header, with_rests, &walk);
     if (status == STATUS_OK)
         status = replay_records(&header, &walk);
     if (status != STATUS_OK) /* the owner may have come upon another damaged frame */
@@ -344,7 +347,7 @@ static enum status replay_frame(uint64_t at, uint64_t end, struct segment *segme
     chain->record_count = header.first_record + header.record_count;
     chain->is_marked = (header.flags & FRAME_FLAG_MARK) != 0;
     chain->time_s = header.time_s > chain->time_s ? header.time_s : chain->time_s;
-    memcpy(chain->tag, tag, FRAME_TAG_BYTES);
+    memcpy(chain->tag, frame_bytes + extent.tag_offset, FRAME_TAG_BYTES);
     segment->full_bytes += header.full_bytes;
     return STATUS_OK;
 }

@@ -4,8 +4,9 @@
  * the complement of every byte, so that a new disk full of zeros is a blank flash, and an erase is a hole.
  *
  * A read takes a few hundred microseconds, most of it on the way. A replay looks at one header after the other at
- * equal distances, so reads ahead are begun once two steps were equal. The last slot is the flush's; slot 0 serves
- * everything else.
+ * equal distances, so reads ahead are begun once two steps were equal. Then it goes through the log in short reads, each a
+ * little behind the last one: those are served from lines of 64 KiB. The last slot is the flush's; slot 0 serves everything
+ * else.
  */
 #include <string.h>
 
@@ -22,6 +23,8 @@
 #define TRIES           2U
 #define REFILL_AT       3U /* reads still held or under way */
 
+#define SHORT_READ_BYTES 8192U /* less than a line by far */
+
 struct span {
     uint64_t offset;
     size_t size; /* 0: nothing */
@@ -35,6 +38,9 @@ static struct span ahead[BLOCK_SLOTS]; /* what each slot has read or reads ahead
 static enum status flush_status;       /* STATUS_AGAIN: under way */
 static struct span last_read;
 static uint64_t last_step;
+static struct span line; /* what short reads are served from; its bytes are in the buffer of line_slot */
+static uint32_t line_slot;
+static uint64_t short_end; /* of the last short read */
 
 /* Blocks as large as one transfer, smaller where there would be too few of them. */
 static uint32_t block_bytes_of(uint64_t size_bytes)
@@ -190,6 +196,7 @@ static void forget_ahead(void)
 {
     memset(ahead, 0, sizeof ahead);
     last_step = 0;
+    line.size = 0;
 }
 
 /* The slot that holds or will hold the span; SLOT_DIRECT when none does. */
@@ -253,6 +260,7 @@ static void read_ahead(struct span from)
 static enum status read_span(struct span wanted, uint32_t *slot)
 {
     yield_to_flush();
+    line.size = 0; /* its slot may be used again */
     *slot = slot_of(wanted);
     if (*slot == SLOT_DIRECT) {
         block_begin(disk, SLOT_DIRECT, BLOCK_READ, place.offset_bytes + wanted.offset, wanted.size);
@@ -267,25 +275,78 @@ static enum status read_span(struct span wanted, uint32_t *slot)
     return status;
 }
 
-static enum status disk_read(uint64_t offset, void *out, size_t size)
+/* Whole grains around so many bytes; one transfer at most. */
+static struct span span_around(uint64_t offset, size_t size)
 {
-    uint8_t *to = out;
-    while (size > 0) {
-        size_t skip = (size_t)(offset % grain_bytes);
-        size_t size_wanted = (skip + size + grain_bytes - 1) / grain_bytes * grain_bytes;
-        struct span span = {offset - skip, size_wanted};
-        span.size = span.size < BLOCK_BUFFER_BYTES ? span.size : BLOCK_BUFFER_BYTES;
-        uint32_t slot;
-        enum status status = read_span(span, &slot);
+    size_t skip = (size_t)(offset % grain_bytes);
+    size_t whole = (skip + size + grain_bytes - 1) / grain_bytes * grain_bytes;
+    return (struct span){offset - skip, whole < BLOCK_BUFFER_BYTES ? whole : BLOCK_BUFFER_BYTES};
+}
+
+static bool is_in(uint64_t offset, struct span span)
+{
+    return offset >= span.offset && offset - span.offset < span.size;
+}
+
+/* Does this read go on, up to a line farther, where the last short one ended? */
+static bool goes_on(uint64_t offset, size_t size)
+{
+    bool follows = short_end != 0 && offset >= short_end && offset - short_end < BLOCK_BUFFER_BYTES;
+    return size <= SHORT_READ_BYTES && follows;
+}
+
+/* The line that has `offset`: as a rule the next one, so that lines are read ahead. */
+static struct span line_for(uint64_t offset)
+{
+    uint64_t next = line.offset + line.size;
+    struct span span = {offset - offset % grain_bytes, BLOCK_BUFFER_BYTES};
+    if (line.size != 0 && offset >= next && offset - next < BLOCK_BUFFER_BYTES) {
+        span.offset = next;
+    }
+    if (span.size > place.size_bytes - span.offset) {
+        span.size = (size_t)(place.size_bytes - span.offset);
+    }
+    return span;
+}
+
+/* What holds the bytes at `offset`, up to `size` of them, and its slot. */
+static enum status fetch(uint64_t offset, size_t size, struct span *span, uint32_t *slot)
+{
+    bool is_short = is_in(offset, line) || goes_on(offset, size);
+    if (!is_in(offset, line)) {
+        struct span wanted = is_short ? line_for(offset) : span_around(offset, size);
+        enum status status = read_span(wanted, slot);
         if (status != STATUS_OK) {
             return status;
         }
-        size_t part = span.size - skip < size ? span.size - skip : size;
+        *span = wanted;
+        line = is_short ? wanted : (struct span){0};
+        line_slot = *slot;
+    } else {
+        *span = line;
+        *slot = line_slot;
+    }
+    return STATUS_OK;
+}
+
+static enum status disk_read(uint64_t offset, void *out, size_t size)
+{
+    uint8_t *to = out;
+    uint64_t end = offset + size;
+    while (offset < end) {
+        struct span span;
+        uint32_t slot;
+        enum status status = fetch(offset, (size_t)(end - offset), &span, &slot);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        size_t skip = (size_t)(offset - span.offset);
+        size_t part = span.size - skip < end - offset ? span.size - skip : (size_t)(end - offset);
         copy_complement(to, block_buffer(slot) + skip, part);
         to += part;
         offset += part;
-        size -= part;
     }
+    short_end = size <= SHORT_READ_BYTES ? end : 0;
     return STATUS_OK;
 }
 

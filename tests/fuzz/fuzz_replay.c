@@ -90,6 +90,7 @@ static void make_log(void)
         if (i % 4 == 3) {
             rig_flush();
             rig_advance_s(3);
+            (void)service_read_some();
             (void)service_step(100);
         }
     }
@@ -282,6 +283,7 @@ static void go_on(void)
     struct service_stats after;
     struct bytes kept;
     bool written = service_setting_set("fuzz", BYTES_LITERAL("here")) == STATUS_OK;
+    (void)service_read_some();
     (void)service_step(100);
     written = store_flush(service_now_s()) == STATUS_OK && written;
     service_stats(&before);

@@ -113,6 +113,8 @@ static bool turn(void)
         note();
     }
     if (cut_draw(4) == 0)
+        (void)service_read_some();
+    if (cut_draw(4) == 0)
         (void)service_step(300);
     sim_advance_ns(cut_draw(3) * (SYNC_NS / 2));
     enum status status = store_flush_poll();

@@ -210,6 +210,8 @@ enum consume_result rig_consume(const struct action_case *c, const struct consum
 
 void rig_upkeep(void)
 {
+    while (service_read_some()) {
+    }
     while (service_step(1000)) {
     }
 }

@@ -44,6 +44,9 @@ static void group(void *context)
         }
     }
     if (draw(3) == 0) {
+        (void)service_read_some();
+    }
+    if (draw(3) == 0) {
         (void)service_step(500);
     }
     flush();

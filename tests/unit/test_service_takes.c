@@ -299,8 +299,7 @@ static enum status end_outcome(void)
 static enum status upkeep(void)
 {
     rig_advance_s(SERVICE_TOUCH_PERIOD_S + 1);
-    while (service_step(1000)) {
-    }
+    rig_upkeep();
     return STATUS_OK;
 }
 
