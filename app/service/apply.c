@@ -14,7 +14,7 @@
 
 static uint8_t edit_bytes[PRINCIPAL_TEXT_MAX_BYTES];
 
-static enum status no_room(void)
+enum status apply_no_room(void)
 {
     service.memory_too_small = true;
     return STATUS_FULL;
@@ -26,103 +26,16 @@ static int64_t newest_s(const struct store_record *record)
     return record->written_s > service.replayed_s ? record->written_s : service.replayed_s;
 }
 
-/* Room for a text in a replay, which lets go of what had left the table when this record came; the verb saw to it. */
-static bool has_room(const struct store_record *record, size_t text_bytes)
+bool apply_has_room(const struct store_record *record, size_t text_bytes)
 {
     const struct pool *pool = &service.tables.pool;
+    if (!pool_has_room(pool, POOL_ISSUE, 0, text_bytes)) {
+        sweep_for_room(newest_s(record)); /* not into the reserve, where the verb need not have gone */
+    }
     if (!pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes)) {
         sweep_all(newest_s(record));
     }
     return pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes);
-}
-
-/* ---- tenants and users ---- */
-
-static uint32_t principal_for(struct principal_table *table, const struct uuid *id)
-{
-    uint32_t ref = principals_find(table, id);
-    if (ref == 0) {
-        return principals_add(table, id);
-    }
-    struct principal *principal = principal_at(table, ref);
-    if ((principal->flags & PRINCIPAL_AWAITED) != 0) {
-        principal->flags &= ~(uint32_t)PRINCIPAL_AWAITED;
-        table->awaited_count--;
-    }
-    return ref;
-}
-
-/* A text that stays as it is takes no room. */
-static bool set_principal_text(struct principal_table *table, uint32_t ref, const struct store_record *record,
-                               struct bytes text)
-{
-    struct principal *principal = principal_at(table, ref);
-    if (bytes_equal(pool_text(&service.tables.pool, principal->text), text)) {
-        return true;
-    }
-    if (!has_room(record, text.size)) {
-        return false;
-    }
-    return table == &service.tables.users
-               ? users_set_text(&service.tables, ref, text)
-               : entity_set_text(&service.tables, MEMO_TENANT, ref, &principal->text, text);
-}
-
-static enum status apply_principal(const struct store_record *record, struct principal_table *table)
-{
-    struct principal_record change;
-    enum status status = record_get_principal(record->payload, &change);
-    if (status != STATUS_OK) {
-        return status;
-    }
-    bool is_user = table == &service.tables.users;
-    if (fields_find(change.text, is_user ? FIELD_EMAIL : FIELD_NAME).data == NULL ||
-        (!is_user && fields_find(change.text, FIELD_POLICY).data == NULL)) {
-        return STATUS_DAMAGED;
-    }
-    ids_seen(&change.id);
-    uint32_t ref = principal_for(table, &change.id);
-    if (ref == 0) {
-        return no_room();
-    }
-    struct principal *principal = principal_at(table, ref);
-    if (principal->text != 0) {
-        forget_principal(principal);
-    }
-    if (!set_principal_text(table, ref, record, change.text)) {
-        return no_room();
-    }
-    principal->created_s = change.created_s;
-    principal->updated_s = change.updated_s;
-    principal->segment = record->segment;
-    principal->flags &= ~(uint32_t)PRINCIPAL_STOPPED;
-    principal->flags |= change.stopped ? PRINCIPAL_STOPPED : 0u;
-    return STATUS_OK;
-}
-
-static void drop_list(const struct token_list *list)
-{
-    while (list->first != 0) {
-        forget_token(list->first);
-        tokens_drop(&service.tables, list->first);
-    }
-}
-
-static enum status apply_user_deleted(const struct store_record *record)
-{
-    struct change_record change;
-    enum status status = record_get_change(record->payload, &change);
-    if (status == STATUS_OK) {
-        status = unread_user_gone(&change.id);
-    }
-    uint32_t ref = status == STATUS_OK ? principals_find(&service.tables.users, &change.id) : 0;
-    if (ref != 0) {
-        drop_list(&principal_at(&service.tables.users, ref)->tokens);
-        drop_list(&principal_at(&service.tables.users, ref)->actions);
-        forget_principal(principal_at(&service.tables.users, ref));
-        users_drop(&service.tables, ref);
-    }
-    return status;
 }
 
 /* ---- one token ---- */
@@ -159,7 +72,7 @@ static enum status prepare_token(struct token_record *entry, const struct store_
     }
     if (!find_owners(entry) ||
         !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry->text, &entry->token.text)) {
-        return no_room();
+        return apply_no_room();
     }
     ids_seen(&entry->token.id);
     notes_seen(entry->token.note);
@@ -175,7 +88,7 @@ static enum status apply_whole_token(struct token_record *entry, const struct st
     enum status status = prepare_token(entry, record);
     uint32_t ref = status == STATUS_OK ? tokens_take(tables, POOL_ESSENTIAL) : 0;
     if (ref == 0) {
-        return status == STATUS_OK ? no_room() : status;
+        return status == STATUS_OK ? apply_no_room() : status;
     }
     *token_at(tables, ref) = entry->token;
     tokens_link(tables, ref, 0);
@@ -251,7 +164,7 @@ static uint32_t find_with_room(const struct store_record *record, const struct u
     uint32_t ref = tokens_find_id(&service.tables, id);
     if (ref != 0) {
         struct bytes text = pool_text(&service.tables.pool, token_at(&service.tables, ref)->text);
-        (void)has_room(record, text.size + added_bytes); /* the token itself may be past */
+        (void)apply_has_room(record, text.size + added_bytes); /* the token itself may be past */
         ref = tokens_find_id(&service.tables, id);
     }
     return ref;
@@ -321,7 +234,7 @@ static enum status apply_rotated(const struct store_record *record)
         return STATUS_DAMAGED;
     }
     if (!edit_text(ref, FIELD_PREVIOUS, FIELD_PREVIOUS, buffer_view(&added))) {
-        return no_room(); /* the former secret works for its overlap: that was promised */
+        return apply_no_room(); /* the former secret works for its overlap: that was promised */
     }
     memcpy(token->mac, change.mac, sizeof token->mac);
     token->updated_s = change.at_s;
@@ -343,7 +256,7 @@ static enum status apply_access_cut(const struct store_record *record)
         memcpy(jti.bytes, cut.data, UUID_BYTES);
         ids_seen(&jti);
         if (!edit_text(ref, FIELD_ACCESS_CUT, FIELD_ACCESS_CUT, change.text)) {
-            return no_room(); /* without the cut, what was revoked would come back */
+            return apply_no_room(); /* without the cut, what was revoked would come back */
         }
     }
     return status;

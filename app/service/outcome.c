@@ -149,7 +149,7 @@ enum status outcomes_apply(const struct store_record *record)
         return STATUS_DAMAGED;
     }
     bool has_place = free_head != 0 || *place_of(payload.data) != 0;
-    if (!has_place || !pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, answer.size)) {
+    if (!apply_has_room(record, answer.size) || !has_place) {
         sweep_all(record->written_s); /* replay: what had been forgotten when this one came */
     }
     uint32_t text = 0;

@@ -53,6 +53,11 @@ enum status service_revoke(const struct caller *caller, uint32_t token_ref, stru
     return status;
 }
 
+static bool has_room_to_cut(size_t text_bytes)
+{
+    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, TABLE_REPLAY_MARGIN_BYTES, text_bytes);
+}
+
 /* The cut itself must be kept, so it is refused while there is no room even for what is essential. */
 enum status service_revoke_access_token(uint32_t token_ref, const struct uuid *jti)
 {
@@ -61,10 +66,10 @@ enum status service_revoke_access_token(uint32_t token_ref, const struct uuid *j
     struct buffer *text = journal_text();
     assert(token->family == TOKEN_PLATFORM);
     fields_append(text, FIELD_ACCESS_CUT, bytes_of(jti->bytes, UUID_BYTES));
-    if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, old.size + text->size)) {
+    if (!has_room_to_cut(old.size + text->size)) {
         seek_room();
     }
-    if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, old.size + text->size)) {
+    if (!has_room_to_cut(old.size + text->size)) {
         return STATUS_FULL;
     }
     struct change_record record = {token->id, (uint32_t)clock_bound_s(), buffer_view(text)};

@@ -51,9 +51,7 @@ enum status settings_apply(const struct store_record *record)
     if (change.value.size > SERVICE_SETTING_MAX_BYTES) {
         return STATUS_DAMAGED;
     }
-    if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, change.value.size)) {
-        sweep_all(record->written_s); /* replay: what had been forgotten when this one came */
-    }
+    (void)apply_has_room(record, change.value.size);
     struct setting *setting = find_or_add(change.name);
     uint32_t value = 0;
     if (setting == NULL || !pool_put_text(&service.tables.pool, POOL_ESSENTIAL, change.value, &value)) {
@@ -103,7 +101,7 @@ static bool has_place(struct bytes name)
 
 static bool has_room(void)
 {
-    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0,
+    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, TABLE_REPLAY_MARGIN_BYTES,
                          SERVICE_SETTING_NAME_MAX + SERVICE_SETTING_MAX_BYTES + 64);
 }
 

@@ -94,9 +94,10 @@ static size_t length_of(const uint8_t *chunk)
 
 static void push_free(struct pool *pool, uint32_t handle, size_t granules)
 {
+    size_t class = granules < POOL_CLASS_COUNT ? granules : POOL_CLASS_COUNT - 1;
     set_length(chunk_at(pool, handle), granules | FREE_MARK);
-    store_u32(chunk_at(pool, handle) + 4, pool->free_heads[granules]);
-    pool->free_heads[granules] = handle;
+    store_u32(chunk_at(pool, handle) + 4, pool->free_heads[class]);
+    pool->free_heads[class] = handle;
 }
 
 static uint32_t pop_free(struct pool *pool, size_t granules)
@@ -113,8 +114,9 @@ static uint32_t split_free(struct pool *pool, size_t granules)
         return 0;
     }
     uint32_t handle = pop_free(pool, found);
-    if (found > granules) {
-        push_free(pool, handle + (uint32_t)granules, found - granules);
+    size_t size = length_of(chunk_at(pool, handle)) & ~(size_t)FREE_MARK;
+    if (size > granules) {
+        push_free(pool, handle + (uint32_t)granules, size - granules);
     }
     return handle;
 }
@@ -206,7 +208,7 @@ static size_t free_granules_at(const struct pool *pool, size_t granule, size_t e
 static void push_merged(struct pool *pool, size_t granule, size_t count)
 {
     while (count > 0) {
-        size_t piece = count < POOL_CLASS_COUNT ? count : POOL_CLASS_COUNT - 1;
+        size_t piece = count < FREE_MARK ? count : FREE_MARK - 1;
         push_free(pool, (uint32_t)granule, piece);
         granule += piece;
         count -= piece;

@@ -20,7 +20,8 @@
 
 #define POOL_GRANULE_BYTES 8
 #define POOL_HEADER_BYTES  2
-#define POOL_CLASS_COUNT   ((POOL_TEXT_MAX_BYTES + POOL_HEADER_BYTES) / POOL_GRANULE_BYTES + 2)
+#define POOL_CLASS_COUNT                                                                                     \
+    ((POOL_TEXT_MAX_BYTES + POOL_HEADER_BYTES) / POOL_GRANULE_BYTES + 3) /* the last: larger than any text */
 
 enum pool_class {
     POOL_ISSUE,

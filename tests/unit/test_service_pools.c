@@ -40,14 +40,6 @@ static void reboot(void)
     rig_root_caller(&root);
 }
 
-/* In static memory, until the next one. */
-static const char *name_of(const char *kind, size_t number)
-{
-    static char name[40];
-    snprintf(name, sizeof name, "%s %zu", kind, number);
-    return name;
-}
-
 static void flush_now_and_then(size_t number)
 {
     if (number % 32 == 31) {
@@ -63,17 +55,17 @@ static void settings_fill_their_places(void **state)
     struct bytes value;
     struct signing_key_view key;
     size_t count = 0;
-    while (service_setting_set(name_of("s", count), rig_text("first")) == STATUS_OK) {
+    while (service_setting_set(rig_name("s", count), rig_text("first")) == STATUS_OK) {
         count++;
     }
     assert_int_equal(count, SERVICE_SETTINGS_MAX - 1); /* the signing keys are one */
     for (int i = 0; i < 2; i++) {
         assert_int_equal(service_setting_set("one more", rig_text("x")), STATUS_FULL);
         assert_int_equal(service_setting_get("one more", &value), STATUS_NOT_FOUND);
-        assert_int_equal(service_setting_set(name_of("s", 3), rig_text("changed")), STATUS_OK);
+        assert_int_equal(service_setting_set(rig_name("s", 3), rig_text("changed")), STATUS_OK);
         assert_int_equal(service_rotate_signing_key(&key), STATUS_OK);
         for (size_t number = 0; number < count; number++) {
-            assert_int_equal(service_setting_get(name_of("s", number), &value), STATUS_OK);
+            assert_int_equal(service_setting_get(rig_name("s", number), &value), STATUS_OK);
             assert_true(bytes_equal_string(value, number == 3 ? "changed" : "first"));
         }
         reboot();
@@ -172,7 +164,7 @@ static void last_uses_fill_their_ring(void **state)
 
 static struct idempotency outcome_key(size_t number)
 {
-    return (struct idempotency){.key = rig_text(name_of("k", number)), .payload_digest = {7}};
+    return (struct idempotency){.key = rig_text(rig_name("k", number)), .payload_digest = {7}};
 }
 
 static enum status begin(size_t number, struct outcome_begin *begun)
@@ -258,7 +250,7 @@ static struct uuid revoke_round(size_t number)
     for (int i = 0; i < MANY; i++) {
         assert_int_equal(service_create_action(&buyer.user, &buyer.input, NULL, &token, text), STATUS_OK);
     }
-    assert_int_equal(revoke_actions(name_of("reason", number)), MANY);
+    assert_int_equal(revoke_actions(rig_name("reason", number)), MANY);
     rig_flush();
     return token.id;
 }
@@ -270,7 +262,7 @@ static uint32_t note_of(const struct uuid *id, size_t number)
     assert_int_equal(service_find(0, TOKEN_ACTION, id, &view), STATUS_OK);
     assert_int_equal(view.state, TOKEN_REVOKED);
     uint32_t note = token_at(&service.tables, view.ref)->note;
-    assert_true(note != 0 ? bytes_equal_string(view.revocation_reason, name_of("reason", number))
+    assert_true(note != 0 ? bytes_equal_string(view.revocation_reason, rig_name("reason", number))
                           : view.revocation_reason.size == 0);
     return note;
 }
@@ -310,14 +302,6 @@ static void notes_fill_their_places(void **state)
     }
 }
 
-static void compact(void)
-{
-    rig_flush();
-    rig_upkeep();
-    while (store_step(service_now_s(), 100000)) {
-    }
-}
-
 static uint64_t create_actions(uint64_t most, struct token_view *last)
 {
     struct token_view token;
@@ -348,19 +332,19 @@ static void a_reason_without_a_note_takes_no_room(void **state)
     for (size_t i = 0; i < SERVICE_NOTES_MAX; i++) {
         (void)revoke_round(i);
         rig_advance_s(301);
-        compact();
+        rig_compact();
     }
     uint64_t most = create_actions(UINT64_MAX, &token);
     assert_true(most > 1000);
     rig_advance_s(301);
-    compact();
+    rig_compact();
     uint64_t count = create_actions(most / 4 * 3, &token);
     assert_int_equal(revoke_actions(reason), count);
     for (int i = 0; i < 4000; i++) {
         struct tenant_view tenant;
         struct tenant_change change = {.suspended = 1};
         assert_int_equal(service_change_tenant(buyer.user.tenant_ref, &change, &tenant), STATUS_OK);
-        compact();
+        rig_compact();
     }
     reboot();
     assert_int_equal(service_find(0, TOKEN_ACTION, &token.id, &token), STATUS_OK);
@@ -387,13 +371,13 @@ static void memos_fill_their_places(void **state)
         .tenant_ref = root.tenant_ref, .name = BYTES_LITERAL("p"), .permissions = PERMISSION_VIEW};
     assert_int_equal(service_create_platform(&root, &input, &created, &token, secrets[0]), STATUS_OK);
     for (size_t i = 1; i < TOKEN_MEMOS_MAX; i++) {
-        assert_int_equal(rotate(&token.id, name_of("r", i), secrets[i]), STATUS_OK);
+        assert_int_equal(rotate(&token.id, rig_name("r", i), secrets[i]), STATUS_OK);
     }
     for (int round = 0; round < 2; round++) {
         assert_int_equal(rotate(&token.id, "one more", secret), STATUS_FULL);
         assert_int_equal(rotate(&token.id, NULL, secret), STATUS_OK); /* it needs no place */
         for (size_t i = 1; i < TOKEN_MEMOS_MAX; i++) {
-            assert_int_equal(rotate(&token.id, name_of("r", i), secret), STATUS_OK);
+            assert_int_equal(rotate(&token.id, rig_name("r", i), secret), STATUS_OK);
             assert_string_equal(secret, secrets[i]);
         }
         assert_int_equal(service_create_platform(&root, &input, &created, &token, secret), STATUS_OK);
@@ -405,203 +389,15 @@ static void memos_fill_their_places(void **state)
     assert_int_equal(rotate(&token.id, "one more", secret), STATUS_OK);
 }
 
-/* ---- a full table ---- */
-
-static char long_text[TENANT_POLICY_MAX_BYTES + 1];
-
-static uint32_t tenant_with_policy(const char *name)
-{
-    struct tenant_view tenant;
-    struct tenant_change change = {.suspended = -1, .policy = rig_text(long_text)};
-    uint32_t ref = rig_tenant(name);
-    assert_int_equal(service_change_tenant(ref, &change, &tenant), STATUS_OK);
-    return ref;
-}
-
-static uint32_t user_with_capabilities(void)
-{
-    struct user_view user;
-    struct bytes capabilities[USER_CAPABILITIES_MAX];
-    for (size_t i = 0; i < USER_CAPABILITIES_MAX; i++) {
-        capabilities[i] = bytes_of(long_text, CAPABILITY_MAX_BYTES);
-    }
-    struct user_input input = {.email = BYTES_LITERAL("u@example.org"),
-                               .tenant_refs = &root.tenant_ref,
-                               .tenant_count = 1,
-                               .capabilities = capabilities,
-                               .capability_count = USER_CAPABILITIES_MAX,
-                               .disabled = -1};
-    assert_int_equal(service_create_user(&input, NULL, &user), STATUS_OK);
-    return user.ref;
-}
-
-/* As many tokens as there is room for; the last one's ref. */
-static uint32_t create_until_full(size_t name_bytes, int64_t life_s)
-{
-    struct token_view token;
-    char secret[CLIENT_SECRET_TEXT_BYTES + 1];
-    uint32_t last = 0;
-    struct platform_input input = {.tenant_ref = root.tenant_ref,
-                                   .name = bytes_of(long_text, name_bytes),
-                                   .permissions = PERMISSION_VIEW,
-                                   .expires_s = life_s != 0 ? service_now_s() + life_s : 0};
-    while (service_create_platform(&root, &input, NULL, &token, secret) == STATUS_OK) {
-        flush_now_and_then(last = token.ref);
-    }
-    return last;
-}
-
-/* All that issuing may have is taken, and all that reasons may. */
-static void fill_table(void)
-{
-    struct token_view token;
-    bool already;
-    uint32_t ref = 3;
-    for (size_t bytes = 1000; bytes > 0; bytes /= 4) {
-        (void)create_until_full(bytes, 0);
-    }
-    for (size_t bytes = TOKEN_REASON_MAX_BYTES; bytes > 8; bytes = bytes * 3 / 4) {
-        do {
-            assert_int_equal(service_revoke(&root, ++ref, bytes_of(long_text, bytes), &already, &token),
-                             STATUS_OK);
-        } while (already || token.revocation_reason.size > 0);
-    }
-}
-
-/* What stops somebody works whatever the table holds, however long the texts are of what is stopped. */
-static void a_full_table_stops_all(void **state)
-{
-    (void)state;
-    char header[256];
-    char access[1100];
-    char name[TOKEN_NAME_MAX_BYTES + 1];
-    struct token_view token;
-    struct caller service_caller;
-    struct inspection found;
-    uint32_t life_s;
-    start(TABLE_MEMORY_MIN_BYTES, 64);
-    memset(long_text, 'x', sizeof long_text - 1);
-    memset(name, 'n', sizeof name - 1);
-    name[sizeof name - 1] = '\0';
-    rig_platform(root.tenant_ref, PERMISSION_VIEW, name, header, &token);
-    assert_int_equal(rig_authenticate(header, &service_caller), STATUS_OK);
-    struct buffer text = buffer_over(access, sizeof access - 1);
-    assert_int_equal(service_issue_access_token(&service_caller, &text, &life_s), STATUS_OK);
-    assert_int_equal(service_inspect(buffer_view(&text), &found), STATUS_OK);
-    uint32_t tenants[3];
-    for (size_t i = 0; i < 3; i++) {
-        tenants[i] = tenant_with_policy(name_of("tenant", i));
-    }
-    uint32_t user = user_with_capabilities();
-    for (size_t i = 0; i < 3; i++) {
-        struct tenant_view tenant;
-        struct tenant_change change = {.suspended = 1};
-        fill_table();
-        assert_int_equal(service_change_tenant(tenants[i], &change, &tenant), STATUS_OK);
-        assert_true(tenant.suspended);
-    }
-    struct user_view view;
-    struct user_input change = {.disabled = 1};
-    fill_table();
-    assert_int_equal(service_change_user(user, &change, &view), STATUS_OK);
-    fill_table();
-    assert_int_equal(service_revoke_access_token(token.ref, &found.jti), STATUS_OK);
-    assert_int_equal(service_delete_user(user), STATUS_OK);
-    rig_flush();
-    rig_reboot();
-    for (uint32_t ref = service_next_tenant(0); ref != 0; ref = service_next_tenant(ref)) {
-        struct tenant_view tenant;
-        service_view_tenant(ref, &tenant);
-        assert_true(tenant.suspended == (tenant.policy.size > 100));
-    }
-    assert_int_equal(service_user_count(), 0);
-    assert_int_equal(service_find(0, TOKEN_PLATFORM, &token.id, &token), STATUS_OK);
-    assert_non_null(fields_find(pool_text(&service.tables.pool, token_at(&service.tables, token.ref)->text),
-                                FIELD_ACCESS_CUT)
-                        .data);
-}
-
-static size_t create_policies_until_full(void)
-{
-    size_t count = 0;
-    struct tenant_view tenant;
-    struct tenant_change change = {.suspended = -1, .policy = rig_text(long_text)};
-    while (service_create_tenant(BYTES_LITERAL("one more"), NULL, &tenant) == STATUS_OK &&
-           service_change_tenant(tenant.ref, &change, &tenant) == STATUS_OK) {
-        flush_now_and_then(count++);
-    }
-    return count;
-}
-
-static size_t set_until_full(void)
-{
-    size_t count = 0;
-    struct bytes value = bytes_of(long_text, SERVICE_SETTING_MAX_BYTES);
-    while (service_setting_set(name_of("s", count), value) == STATUS_OK) {
-        count++;
-    }
-    return count;
-}
-
-static size_t count_policies(void)
-{
-    size_t count = 0;
-    for (uint32_t ref = service_next_tenant(0); ref != 0; ref = service_next_tenant(ref)) {
-        struct tenant_view tenant;
-        service_view_tenant(ref, &tenant);
-        count += bytes_equal_string(tenant.policy, long_text);
-    }
-    return count;
-}
-
-/* What came when a full table had been swept: a replay meets it with all that is past still in its place, on the flash or,
- * when a bulk revocation needed all tokens, in the table. */
-static void a_replay_of_a_full_table_has_room_for_what_came_after(void **state)
-{
-    (void)state;
-    memset(long_text, 'x', sizeof long_text - 1);
-    for (int round = 0; round < 3; round++) {
-        struct outcome_begin begun;
-        start(TABLE_MEMORY_MIN_BYTES, 64);
-        rig_action(&buyer);
-        assert_true(create_until_full(TOKEN_NAME_MAX_BYTES, 10) > 100);
-        if (round > 0) {
-            assert_int_equal(revoke_actions("all are looked at"), 1);
-            rig_flush();
-        }
-        rig_advance_s(10 + TOKEN_RETENTION_S + 1);
-        compact();
-        assert_int_equal(begin(0, &begun), STATUS_OK); /* there is room for a long text again */
-        assert_int_equal(end(0, &begun), STATUS_OK);
-        size_t settings = round == 2 ? set_until_full() : 0;
-        size_t policies = create_policies_until_full();
-        settings += round != 2 ? set_until_full() : 0;
-        assert_true(policies > 5 && settings > 5);
-        reboot();
-        assert_int_equal(count_policies(), policies);
-        for (size_t i = 0; i < settings; i++) {
-            struct bytes value;
-            assert_int_equal(service_setting_get(name_of("s", i), &value), STATUS_OK);
-            assert_int_equal(value.size, SERVICE_SETTING_MAX_BYTES);
-        }
-        assert_int_equal(outcome_state(0), OUTCOME_KNOWN);
-    }
-}
-
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(settings_fill_their_places),
-        TEST(signing_keys_fill_their_places),
-        TEST(last_uses_fill_their_ring),
-        TEST(outcomes_fill_their_places),
-        TEST(notes_fill_their_places),
-        TEST(a_reason_without_a_note_takes_no_room),
+        TEST(settings_fill_their_places), TEST(signing_keys_fill_their_places),
+        TEST(last_uses_fill_their_ring),  TEST(outcomes_fill_their_places),
+        TEST(notes_fill_their_places),    TEST(a_reason_without_a_note_takes_no_room),
         TEST(memos_fill_their_places),
-        TEST(a_full_table_stops_all),
-        TEST(a_replay_of_a_full_table_has_room_for_what_came_after),
     };
     return cmocka_run_group_tests_name("service_pools", tests, NULL, NULL);
 }
