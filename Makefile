@@ -293,6 +293,9 @@ $2/unit/test_service_takes $2/unit/test_api_takes $2/unit/test_conn_faults: TAKE
     pool_has_room tokens_take pool_put_text principals_have_room principals_add principals_await store_has_room \
     store_append notes_next cJSON_InitHooks heap_take heap_take_zeroed)
 
+# In this one, ids are drawn as it wants.
+$2/unit/test_service_replay: TAKES_WRAP := -Wl$(comma)--wrap=crypto_random
+
 # These read parts of the machine that have no hardware in them.
 $2/unit/test_gpt: build/obj/$1/platform/x86_64/gpt.o
 $2/unit/test_efi_stub: $(patsubst %,build/obj/$1/platform/x86_64/efi/%.o,memory_map options)

@@ -118,6 +118,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define PRINCIPAL_TEXT_MAX_BYTES          18000
 #define POOL_TEXT_MAX_BYTES               PRINCIPAL_TEXT_MAX_BYTES
 #define TABLE_MEMORY_MIN_BYTES            (256 * 1024)
+#define TABLE_REPLAY_MARGIN_BYTES         4096 /* left by all, as texts lie otherwise after a replay */
 #define TOKEN_RETENTION_S                 (90 * 86400) /* revoked and expired tokens stay listed as long */
 /* All texts of one entity and their field headers (3 bytes each) fit; so does its record. */
 static_assert(TOKEN_NAME_MAX_BYTES + TOKEN_DESCRIPTION_MAX_BYTES + TOKEN_REASON_MAX_BYTES +

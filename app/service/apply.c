@@ -14,85 +14,28 @@
 
 static uint8_t edit_bytes[PRINCIPAL_TEXT_MAX_BYTES];
 
-static enum status no_room(void)
+enum status apply_no_room(void)
 {
     service.memory_too_small = true;
     return STATUS_FULL;
 }
 
-/* ---- tenants and users ---- */
-
-static uint32_t principal_for(struct principal_table *table, const struct uuid *id)
+/* When it is, as far as the log has told. */
+static int64_t newest_s(const struct store_record *record)
 {
-    uint32_t ref = principals_find(table, id);
-    if (ref == 0) {
-        return principals_add(table, id);
-    }
-    struct principal *principal = principal_at(table, ref);
-    if ((principal->flags & PRINCIPAL_AWAITED) != 0) {
-        principal->flags &= ~(uint32_t)PRINCIPAL_AWAITED;
-        table->awaited_count--;
-    }
-    return ref;
+    return record->written_s > service.replayed_s ? record->written_s : service.replayed_s;
 }
 
-static enum status apply_principal(const struct store_record *record, struct principal_table *table)
+bool apply_has_room(const struct store_record *record, size_t text_bytes)
 {
-    struct principal_record change;
-    enum status status = record_get_principal(record->payload, &change);
-    if (status != STATUS_OK) {
-        return status;
+    const struct pool *pool = &service.tables.pool;
+    if (!pool_has_room(pool, POOL_ISSUE, 0, text_bytes)) {
+        sweep_for_room(newest_s(record)); /* not into the reserve, where the verb need not have gone */
     }
-    bool is_user = table == &service.tables.users;
-    if (fields_find(change.text, is_user ? FIELD_EMAIL : FIELD_NAME).data == NULL ||
-        (!is_user && fields_find(change.text, FIELD_POLICY).data == NULL)) {
-        return STATUS_DAMAGED;
+    if (!pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes)) {
+        sweep_all(newest_s(record));
     }
-    ids_seen(&change.id);
-    uint32_t ref = principal_for(table, &change.id);
-    if (ref == 0) {
-        return no_room();
-    }
-    struct principal *principal = principal_at(table, ref);
-    if (principal->text != 0) {
-        forget_principal(principal);
-    }
-    bool kept = is_user ? users_set_text(&service.tables, ref, change.text)
-                        : entity_set_text(&service.tables, MEMO_TENANT, ref, &principal->text, change.text);
-    if (!kept) {
-        return no_room();
-    }
-    principal->created_s = change.created_s;
-    principal->updated_s = change.updated_s;
-    principal->segment = record->segment;
-    principal->flags &= ~(uint32_t)PRINCIPAL_STOPPED;
-    principal->flags |= change.stopped ? PRINCIPAL_STOPPED : 0u;
-    return STATUS_OK;
-}
-
-static void drop_list(const struct token_list *list)
-{
-    while (list->first != 0) {
-        forget_token(list->first);
-        tokens_drop(&service.tables, list->first);
-    }
-}
-
-static enum status apply_user_deleted(const struct store_record *record)
-{
-    struct change_record change;
-    enum status status = record_get_change(record->payload, &change);
-    if (status == STATUS_OK) {
-        status = unread_user_gone(&change.id);
-    }
-    uint32_t ref = status == STATUS_OK ? principals_find(&service.tables.users, &change.id) : 0;
-    if (ref != 0) {
-        drop_list(&principal_at(&service.tables.users, ref)->tokens);
-        drop_list(&principal_at(&service.tables.users, ref)->actions);
-        forget_principal(principal_at(&service.tables.users, ref));
-        users_drop(&service.tables, ref);
-    }
-    return status;
+    return pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes);
 }
 
 /* ---- one token ---- */
@@ -122,14 +65,14 @@ static enum status prepare_token(struct token_record *entry, const struct store_
     struct tables *tables = &service.tables;
     /* Replay: tokens that had left the table when this one came must not take what is kept for essential texts. */
     if (!tokens_have_room(tables, POOL_ISSUE, entry->text.size)) {
-        sweep_for_room(record->written_s);
+        sweep_for_room(newest_s(record));
     }
     if (!tokens_have_room(tables, POOL_ESSENTIAL, entry->text.size)) {
-        sweep_all(record->written_s);
+        sweep_all(newest_s(record));
     }
     if (!find_owners(entry) ||
         !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry->text, &entry->token.text)) {
-        return no_room();
+        return apply_no_room();
     }
     ids_seen(&entry->token.id);
     notes_seen(entry->token.note);
@@ -145,7 +88,7 @@ static enum status apply_whole_token(struct token_record *entry, const struct st
     enum status status = prepare_token(entry, record);
     uint32_t ref = status == STATUS_OK ? tokens_take(tables, POOL_ESSENTIAL) : 0;
     if (ref == 0) {
-        return status == STATUS_OK ? no_room() : status;
+        return status == STATUS_OK ? apply_no_room() : status;
     }
     *token_at(tables, ref) = entry->token;
     tokens_link(tables, ref, 0);
@@ -156,11 +99,21 @@ static enum status apply_whole_token(struct token_record *entry, const struct st
     return STATUS_OK;
 }
 
+/* Was it to be forgotten by the end of the log? It takes no room then, which there may not be. A change that waits for it may
+ * mean that it was not. */
+static bool is_past(uint32_t ref, const struct token_record *entry)
+{
+    return token_at(&service.tables, ref)->text == 0 &&
+           token_collectable(&service.tables, &entry->token, service.replayed_s) &&
+           memos_count_alive(entry->text, service.replayed_s) == 0;
+}
+
 /* The rest of a token that a boot has met is read. */
 static enum status apply_read_token(uint32_t ref, struct token_record *entry,
                                     const struct store_record *record)
 {
-    if (entry->token.family != TOKEN_PLATFORM && unread_is_gone(&entry->user)) {
+    bool is_gone = entry->token.family != TOKEN_PLATFORM && unread_is_gone(&entry->user);
+    if (is_gone || is_past(ref, entry)) {
         unread_drop_same(record->payload.data);
         return STATUS_OK;
     }
@@ -205,17 +158,14 @@ static bool edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct b
            entity_set_text(&service.tables, MEMO_TOKEN, ref, &token->text, buffer_view(&edit));
 }
 
-/* The token with this id, with room for that much more text if there can be: the verb saw to it; a replay lets go of what
- * had left the table when this record came. */
+/* The token with this id, with room for that much more text if there can be. */
 static uint32_t find_with_room(const struct store_record *record, const struct uuid *id, size_t added_bytes)
 {
     uint32_t ref = tokens_find_id(&service.tables, id);
     if (ref != 0) {
         struct bytes text = pool_text(&service.tables.pool, token_at(&service.tables, ref)->text);
-        if (!pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, text.size + added_bytes)) {
-            sweep_all(record->written_s);
-            ref = tokens_find_id(&service.tables, id);
-        }
+        (void)apply_has_room(record, text.size + added_bytes); /* the token itself may be past */
+        ref = tokens_find_id(&service.tables, id);
     }
     return ref;
 }
@@ -284,7 +234,7 @@ static enum status apply_rotated(const struct store_record *record)
         return STATUS_DAMAGED;
     }
     if (!edit_text(ref, FIELD_PREVIOUS, FIELD_PREVIOUS, buffer_view(&added))) {
-        return no_room(); /* the former secret works for its overlap: that was promised */
+        return apply_no_room(); /* the former secret works for its overlap: that was promised */
     }
     memcpy(token->mac, change.mac, sizeof token->mac);
     token->updated_s = change.at_s;
@@ -306,7 +256,7 @@ static enum status apply_access_cut(const struct store_record *record)
         memcpy(jti.bytes, cut.data, UUID_BYTES);
         ids_seen(&jti);
         if (!edit_text(ref, FIELD_ACCESS_CUT, FIELD_ACCESS_CUT, change.text)) {
-            return no_room(); /* without the cut, what was revoked would come back */
+            return apply_no_room(); /* without the cut, what was revoked would come back */
         }
     }
     return status;
@@ -355,18 +305,24 @@ static bool bulk_matches(const struct bulk_match *match, const struct token *tok
            (record->created_before_s == 0 || token->created_s < record->created_before_s);
 }
 
-uint64_t bulk_count(const struct bulk_record *record)
+uint64_t bulk_count(const struct bulk_record *record, size_t *text_bytes)
 {
     service_need_all();
     struct bulk_match match = bulk_match_of(record);
     uint64_t count = 0;
+    *text_bytes = 0;
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
-        count += bulk_matches(&match, token_at(&service.tables, ref));
+        const struct token *token = token_at(&service.tables, ref);
+        if (bulk_matches(&match, token)) {
+            count++;
+            *text_bytes +=
+                pool_chunk_bytes(pool_text(&service.tables.pool, token->text).size + record->text.size);
+        }
     }
     return count;
 }
 
-/* Few tokens keep who and why themselves (number 0); many share a note. */
+/* Few tokens keep who and why themselves (number 0); many share a note, or have nothing told of it. */
 static enum status apply_revoked_many(const struct store_record *record)
 {
     struct bulk_record bulk;
@@ -383,7 +339,7 @@ static enum status apply_revoked_many(const struct store_record *record)
         if (!bulk_matches(&match, token)) {
             continue;
         }
-        if (bulk.number == 0) {
+        if (bulk.number == 0 && bulk.text.size > 0) {
             (void)edit_text(ref, FIELD_REASON, FIELD_REVOKED_BY, bulk.text);
         }
         token->note = bulk.number;
@@ -462,6 +418,7 @@ enum status apply_records(const struct store_record *records, size_t count)
     enum status status = STATUS_OK;
     for (size_t i = 0; i < count && status == STATUS_OK;) {
         size_t run = 0;
+        service.replayed_s = newest_s(&records[i]);
         while (i + run < count && is_to_be_met(&records[i + run])) {
             run++;
         }

@@ -18,8 +18,7 @@ static enum status create(const struct token *token, struct buffer *text, uint32
     struct tables *tables = &service.tables;
     *ref = 0;
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
-        service_need_all();
-        sweep_for_room(clock_bound_s());
+        seek_room();
     }
     if (!tokens_have_room(tables, POOL_ISSUE, text->size)) {
         return STATUS_FULL;
@@ -225,6 +224,17 @@ static enum status rotate(const struct token *token, const struct plan *plan, ui
     return journal(STORE_ISSUE, RECORD_ROTATED);
 }
 
+static bool has_room_to_rotate(const struct token *token)
+{
+    const struct pool *pool = &service.tables.pool;
+    size_t text_bytes =
+        pool_text(pool, token->text).size + FIELD_PREVIOUS_BYTES + FIELD_MEMO_BYTES + 2 * FIELD_HEADER_BYTES;
+    if (!pool_has_room(pool, POOL_ISSUE, 0, text_bytes)) {
+        seek_room();
+    }
+    return pool_has_room(pool, POOL_ISSUE, 0, text_bytes);
+}
+
 static bool may_rotate(const struct caller *caller, const struct token *token)
 {
     bool is_root = (token->flags & TOKEN_FLAG_ROOT) != 0;
@@ -251,11 +261,9 @@ enum status service_rotate(const struct caller *caller, const struct uuid *id, u
     }
     client_secret_of(&plan, "rotate", &slot->id, client_secret);
     if (!plan.repeat) {
-        size_t text_bytes =
-            pool_text(&service.tables.pool, slot->text).size + FIELD_PREVIOUS_BYTES + FIELD_MEMO_BYTES;
-        bool has_room =
-            pool_has_room(&service.tables.pool, POOL_ISSUE, 0, text_bytes + 2 * FIELD_HEADER_BYTES) &&
-            memos_count(pool_text(&service.tables.pool, slot->text)) < TOKEN_MEMOS_MAX;
+        bool has_place =
+            !plan.has_key || memos_count(pool_text(&service.tables.pool, slot->text)) < TOKEN_MEMOS_MAX;
+        bool has_room = has_place && has_room_to_rotate(slot);
         status = has_room ? rotate(slot, &plan, overlap_s, client_secret) : STATUS_FULL;
     }
     if (status == STATUS_OK) {

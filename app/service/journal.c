@@ -60,6 +60,7 @@ enum status journal(enum store_class class, enum record_type type)
         .written_s = clock_bound_s(),
         .payload = buffer_view(&payload_buffer),
     };
+    store_note_time(service_now_s()); /* a replay lets go of what is past by then, as the verb may */
     enum status status = store_append(class, record.type, record.payload,
                                       record_rest_bytes(type, record.payload), &record.segment);
     if (status != STATUS_OK) {

@@ -2,7 +2,7 @@
  * Notes: by whom and why a bulk revocation was made, kept once for all of its tokens.
  *
  * Tokens name their note by number. A note lives as long as revoked tokens stay listed; its place in the array is its
- * number modulo SERVICE_NOTES_MAX; a revocation that finds the next place taken gives each token its own text (number 0).
+ * number modulo SERVICE_NOTES_MAX; a revocation that finds the next place taken is made without who and why (number 0).
  */
 #include "service/state.h"
 
@@ -38,12 +38,6 @@ static void free_note(struct note *note)
 {
     pool_free_text(&service.tables.pool, note->text);
     *note = (struct note){0};
-}
-
-uint32_t notes_next(void)
-{
-    uint32_t number = newest_number + 1;
-    return notes[number % SERVICE_NOTES_MAX].number == 0 ? number : 0;
 }
 
 void notes_keep(const struct bulk_record *record, uint32_t segment)
@@ -83,6 +77,16 @@ void notes_collect(int64_t now_s)
             free_note(&notes[i]);
         }
     }
+}
+
+uint32_t notes_next(void)
+{
+    uint32_t number = newest_number + 1;
+    const struct note *place = &notes[number % SERVICE_NOTES_MAX];
+    if (place->number != 0) {
+        notes_collect(clock_bound_s());
+    }
+    return place->number == 0 ? number : 0;
 }
 
 struct bytes note_text(uint32_t number)

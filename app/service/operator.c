@@ -24,6 +24,9 @@ static enum status create_principal(enum record_type type, bool stopped, const s
     assert(!buffer_failed(text));
     struct principal_table *table = type == RECORD_USER ? &service.tables.users : &service.tables.tenants;
     if (!principals_have_room(&service.tables, table, text->size)) {
+        seek_room();
+    }
+    if (!principals_have_room(&service.tables, table, text->size)) {
         return STATUS_FULL;
     }
     uint32_t now_s = (uint32_t)service_now_s();
@@ -38,13 +41,24 @@ static enum status create_principal(enum record_type type, bool stopped, const s
     return status;
 }
 
-/* Write a principal with a new text. Stopping one must work in a full store. */
+/* A text that stays as it is takes none. */
+static bool has_room_for(const struct principal *principal, enum pool_class class, struct bytes text)
+{
+    const struct pool *pool = &service.tables.pool;
+    bool stays = bytes_equal(text, pool_text(pool, principal->text));
+    if (!stays && !pool_has_room(pool, class, 0, text.size)) {
+        seek_room();
+    }
+    return stays || pool_has_room(pool, class, 0, text.size);
+}
+
+/* Write a principal with a new text. Stopping one must work in a full store and a full table. */
 static enum status change_principal(enum record_type type, struct principal *principal, int stopped,
                                     const struct buffer *text)
 {
     assert(!buffer_failed(text));
     enum store_class class = stopped == 1 ? STORE_ESSENTIAL : STORE_ISSUE;
-    if (!pool_has_room(&service.tables.pool, stopped == 1 ? POOL_ESSENTIAL : POOL_ISSUE, 0, text->size)) {
+    if (!has_room_for(principal, stopped == 1 ? POOL_ESSENTIAL : POOL_ISSUE, buffer_view(text))) {
         return STATUS_FULL;
     }
     bool was_stopped = (principal->flags & PRINCIPAL_STOPPED) != 0;

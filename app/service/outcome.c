@@ -148,7 +148,8 @@ enum status outcomes_apply(const struct store_record *record)
     if (payload.size < FIXED_BYTES || !answer_is_sound(answer)) {
         return STATUS_DAMAGED;
     }
-    if (free_head == 0 || !pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0, answer.size)) {
+    bool has_place = free_head != 0 || *place_of(payload.data) != 0;
+    if (!apply_has_room(record, answer.size) || !has_place) {
         sweep_all(record->written_s); /* replay: what had been forgotten when this one came */
     }
     uint32_t text = 0;
@@ -230,7 +231,7 @@ static bool has_room(void)
 static bool make_room(void)
 {
     if (!has_room()) {
-        outcomes_collect(service_now_s());
+        seek_room();
     }
     return has_room();
 }

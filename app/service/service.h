@@ -270,8 +270,8 @@ enum status service_find(uint32_t tenant_ref, enum token_family family, const st
                          struct token_view *token) MUST_USE;
 void service_view_token(uint32_t token_ref, struct token_view *token);
 
-/* Revoke. *already tells that it was. STATUS_DENIED for the root token. `reason` data NULL: none. A store too full to issue
- * revokes without keeping who and why; the view then shows none. */
+/* Revoke. *already tells that it was. STATUS_DENIED for the root token. `reason` data NULL: none. A store or table too
+ * full to issue revokes without keeping who and why; the view then shows none. */
 enum status service_revoke(const struct caller *caller, uint32_t token_ref, struct bytes reason,
                            bool *already, struct token_view *token) MUST_USE;
 
@@ -287,7 +287,8 @@ struct revocation_selector {
     int64_t created_before_s; /* 0: any */
     struct bytes reason;
 };
-/* Revoke all active tokens that match (never a root token); one journal record, at any n. */
+/* Revoke all active tokens that match (never a root token); one journal record, at any n. By whom and why is kept as in
+ * service_revoke; of more than some tokens by the first SERVICE_NOTES_MAX of those calls that are still told of. */
 enum status service_revoke_many(const struct caller *caller, const struct revocation_selector *selector,
                                 uint64_t *revoked_count) MUST_USE;
 

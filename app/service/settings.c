@@ -51,6 +51,7 @@ enum status settings_apply(const struct store_record *record)
     if (change.value.size > SERVICE_SETTING_MAX_BYTES) {
         return STATUS_DAMAGED;
     }
+    (void)apply_has_room(record, change.value.size);
     struct setting *setting = find_or_add(change.name);
     uint32_t value = 0;
     if (setting == NULL || !pool_put_text(&service.tables.pool, POOL_ESSENTIAL, change.value, &value)) {
@@ -95,8 +96,13 @@ static bool has_place(struct bytes name)
     for (size_t i = 0; i < SERVICE_SETTINGS_MAX; i++) {
         free_place = free_place || settings[i].name == 0;
     }
-    return free_place && pool_has_room(&service.tables.pool, POOL_ESSENTIAL, 0,
-                                       SERVICE_SETTING_NAME_MAX + SERVICE_SETTING_MAX_BYTES + 64);
+    return free_place;
+}
+
+static bool has_room(void)
+{
+    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, TABLE_REPLAY_MARGIN_BYTES,
+                         SERVICE_SETTING_NAME_MAX + SERVICE_SETTING_MAX_BYTES + 64);
 }
 
 enum status service_setting_set(const char *name, struct bytes value)
@@ -104,7 +110,10 @@ enum status service_setting_set(const char *name, struct bytes value)
     struct setting_record record = {bytes_of_string(name), value};
     assert(record.name.size > 0 && record.name.size <= SERVICE_SETTING_NAME_MAX);
     assert(value.size <= SERVICE_SETTING_MAX_BYTES);
-    if (!has_place(record.name)) {
+    if (has_place(record.name) && !has_room()) {
+        seek_room();
+    }
+    if (!has_place(record.name) || !has_room()) {
         return STATUS_FULL;
     }
     struct buffer *payload = journal_payload();

@@ -31,6 +31,7 @@ struct service_state {
     uint32_t root_ref; /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
     int64_t swept_for_room_s;
+    int64_t replayed_s;    /* the newest time of what was replayed */
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
     uint32_t unread_ref;   /* the background comes to it next */
     uint32_t filled_ref;   /* the last that was read */
@@ -71,10 +72,17 @@ void forget_principal(const struct principal *principal);
 /* Change the tables as this record says. STATUS_DAMAGED, STATUS_FULL (replay only). */
 enum status apply_record(const struct store_record *record) MUST_USE;
 enum status relocate_record(const struct store_record *record) MUST_USE;
+/* Its parts: tenants and users (apply_principals.c); a record that finds no room; room for a text in a replay, which lets go
+ * of what had left the table when this record came (live the verb saw to it). */
+enum status apply_principal(const struct store_record *record, struct principal_table *table) MUST_USE;
+enum status apply_user_deleted(const struct store_record *record) MUST_USE;
+enum status apply_no_room(void) MUST_USE;
+bool apply_has_room(const struct store_record *record, size_t text_bytes);
 /* The same for some records in their order: store_owner.replay. */
 enum status apply_records(const struct store_record *records, size_t count) MUST_USE;
 enum status check_replay(void) MUST_USE; /* all was read: is it whole? The lists get their order. */
-uint64_t bulk_count(const struct bulk_record *record); /* tokens that it would revoke now */
+/* Tokens that it would revoke now, and what their texts would take with its text in each. */
+uint64_t bulk_count(const struct bulk_record *record, size_t *text_bytes);
 
 /* ---- tokens that a boot leaves on the flash (unread.c) ---- */
 
@@ -170,9 +178,11 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 
 void upkeep_start(void);
 void touch(uint32_t ref);
-void sweep_all(int64_t now_s);      /* drop every token that may be forgotten */
-void sweep_soon(void);              /* the same in service_step(), from now on */
-void sweep_for_room(int64_t now_s); /* the same, at most once for each second: issuing has no room */
+void sweep_all(int64_t now_s); /* drop every token that may be forgotten, and merge what is free */
+void sweep_soon(void);         /* the same in service_step(), from now on */
+void sweep_for_room(
+    int64_t now_s);   /* the same as sweep_all, at most once for each second: there is no room */
+void seek_room(void); /* now, for a verb that finds none */
 
 /* ---- views (views.c) ---- */
 

@@ -116,6 +116,7 @@ void sweep_all(int64_t now_s)
     for (uint32_t ref = 1; ref < service.tables.token_end; ref++) {
         look_at(ref, now_s);
     }
+    pool_merge_free(&service.tables.pool);
 }
 
 void sweep_for_room(int64_t now_s)
@@ -124,6 +125,12 @@ void sweep_for_room(int64_t now_s)
         service.swept_for_room_s = now_s;
         sweep_all(now_s);
     }
+}
+
+void seek_room(void)
+{
+    service_need_all();
+    sweep_for_room(clock_bound_s());
 }
 
 void upkeep_start(void)

@@ -203,6 +203,12 @@ void store_stop_answering(void)
     store_state.newest_change = UINT64_MAX;
 }
 
+void store_note_time(int64_t now_s)
+{
+    if (now_s > store_state.now_s)
+        store_state.now_s = now_s;
+}
+
 int64_t store_newest_time_s(void)
 {
     return store_state.chain.time_s;

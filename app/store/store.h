@@ -87,6 +87,10 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
  * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why. */
 enum status store_read_rests(uint32_t place) MUST_USE;
 
+/* What is appended from here on is of this time or a later one, also where a full frame is sealed before the next flush; 0
+ * tells nothing. */
+void store_note_time(int64_t now_s);
+
 /* Would an append of a record of `payload_bytes` be taken? For checks before work. */
 bool store_has_room(enum store_class class, size_t payload_bytes);
 

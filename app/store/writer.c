@@ -248,8 +248,7 @@ static enum status close_frame(void)
 
 enum status writer_begin(int64_t now_s, bool force)
 {
-    if (now_s > store_state.now_s)
-        store_state.now_s = now_s;
+    store_note_time(now_s);
     enum status status = STATUS_OK;
     if (store_state.open.record_count > 0 || force)
         status = close_frame();

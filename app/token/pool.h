@@ -3,7 +3,8 @@
  * they meet.
  *
  * A text is a chunk of 8-byte granules: 2 bytes of length, then the bytes. Freed chunks go to a list of their exact size
- * and are taken from there first; when the gap is used up, a larger free chunk is split. Freed bytes are wiped, because
+ * and are taken from there first; when the gap is used up but for the reserve, a larger free chunk is split. Neighbours among
+ * them become one when their owner asks for it (pool_merge_free). Freed bytes are wiped, because
  * some texts are keys. Handles are granule indices, 32 bits, 0 = none: 32 GiB at most.
  *
  * Ownership: the region is the caller's and never given back. Views live until the text is freed. Blocking: none.
@@ -19,7 +20,8 @@
 
 #define POOL_GRANULE_BYTES 8
 #define POOL_HEADER_BYTES  2
-#define POOL_CLASS_COUNT   ((POOL_TEXT_MAX_BYTES + POOL_HEADER_BYTES) / POOL_GRANULE_BYTES + 2)
+#define POOL_CLASS_COUNT                                                                                     \
+    ((POOL_TEXT_MAX_BYTES + POOL_HEADER_BYTES) / POOL_GRANULE_BYTES + 3) /* the last: larger than any text */
 
 enum pool_class {
     POOL_ISSUE,
@@ -86,5 +88,9 @@ struct bytes pool_text(const struct pool *pool, uint32_t handle);
 uint8_t *pool_text_data(const struct pool *pool, uint32_t handle);
 
 void pool_free_text(struct pool *pool, uint32_t handle);
+
+/* Free chunks that lie side by side become one, and those at the gap a part of it: room for long texts where short ones have
+ * gone. Goes through all texts; no handle changes. */
+void pool_merge_free(struct pool *pool);
 
 #endif

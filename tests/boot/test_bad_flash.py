@@ -5,6 +5,7 @@ import hashlib
 import os
 import random
 import subprocess
+import zlib
 
 from appliance import Rig, Suite, first_tenant
 import machine  # of images/, through appliance
@@ -68,6 +69,32 @@ def damaged(suite):
         suite.equal("mended", first_tenant(rig.client(), rig.basic), tenant)
 
 
+def set_version(flash, version):
+    """In both copies of the header (app/store/FORMAT.md), with the sum that makes them whole."""
+    for copy in (0, 4096):
+        with open(flash, "rb") as file:
+            file.seek(copy)
+            block = file.read(4096)
+        body = version.to_bytes(4, "little") + block[516:764]
+        write_at(flash, copy + 512, body + zlib.crc32(block[:16] + body).to_bytes(4, "little"))
+
+
+def other_version(suite):
+    """A flash of the format before this one is left to the program that wrote it."""
+    with Rig() as rig:
+        tenant = first_tenant(rig.client(), rig.basic)
+        rig.down()
+        flash = machine.make_flash(rig.directory, "pflash")
+        before = digest(flash)
+        for version in (1, 3):
+            set_version(flash, version)
+            refused(suite, f"version {version}", rig, (f"format version {version}, this program reads 2",))
+        set_version(flash, 2)
+        suite.equal("as it was", digest(flash), before)
+        rig.up()
+        suite.equal("version 2", first_tenant(rig.client(), rig.basic), tenant)
+
+
 def other_secret(suite):
     """A flash that was sealed under a device secret does not open under another one."""
     with Rig(options=("--option", "device_secret=first")) as rig:
@@ -96,6 +123,6 @@ def missing(suite):
 
 if __name__ == "__main__":
     SUITE = Suite()
-    for SCENARIO in (foreign, damaged, other_secret, missing):
+    for SCENARIO in (foreign, damaged, other_version, other_secret, missing):
         SUITE.run(SCENARIO.__name__, SCENARIO)
     SUITE.finish()

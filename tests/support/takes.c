@@ -155,16 +155,17 @@ bool __wrap_store_has_room(enum store_class class, size_t payload_bytes)
     return has_room;
 }
 
-enum status __real_store_append(enum store_class class, uint8_t type, struct bytes payload,
+enum status __real_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
                                 uint32_t *segment);
-enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload,
+enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
                                 uint32_t *segment);
-enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, uint32_t *segment)
+enum status __wrap_store_append(enum store_class class, uint8_t type, struct bytes payload, size_t rest_bytes,
+                                uint32_t *segment)
 {
     if (!covers(&promised.log_bytes, payload.size) && fails(TAKE_LOG)) {
         return STATUS_FULL;
     }
-    return __real_store_append(class, type, payload, segment);
+    return __real_store_append(class, type, payload, rest_bytes, segment);
 }
 
 uint32_t __real_notes_next(void);

@@ -215,3 +215,18 @@ void rig_upkeep(void)
     while (service_step(1000)) {
     }
 }
+
+void rig_compact(void)
+{
+    rig_flush();
+    rig_upkeep();
+    while (store_step(service_now_s(), 100000)) {
+    }
+}
+
+const char *rig_name(const char *kind, size_t number)
+{
+    static char name[40];
+    snprintf(name, sizeof name, "%s %zu", kind, number);
+    return name;
+}

@@ -61,7 +61,11 @@ struct consume_input rig_consume_input(const struct action_case *c);
 /* Without an Idempotency-Key; asserts STATUS_OK. */
 enum consume_result rig_consume(const struct action_case *c, const struct consume_input *input);
 
-/* Background work until there is none. */
+/* Background work until there is none; the same with a flush before and compaction after it. */
 void rig_upkeep(void);
+void rig_compact(void);
+
+/* "<kind> <number>", in static memory until the next one. */
+const char *rig_name(const char *kind, size_t number);
 
 #endif

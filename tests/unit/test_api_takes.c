@@ -102,7 +102,7 @@ static struct reply revoke_jwt(void)
 static struct reply create_platform(void)
 {
     return ROOT(.path = "/tokens", .extra = KEY("platform"),
-                .body = "{\"name\":\"n\",\"permissions\":[\"VIEW\"],\"ipWhitelist\":[\"192.0.2.0/24\"]}");
+                .body = "{\"name\":\"n\",\"permissions\":[\"VIEW\"],\"allowedCidrs\":[\"192.0.2.0/24\"]}");
 }
 
 static struct reply rotate(void)

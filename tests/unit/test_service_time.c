@@ -178,14 +178,14 @@ static void a_full_table_issues_no_more_but_revokes_and_consumes(void **state)
     char reason[TOKEN_REASON_MAX_BYTES + 1];
     memset(reason, 'r', sizeof reason - 1);
     reason[sizeof reason - 1] = '\0';
-    for (uint32_t ref = 2; ref < 100; ref++) { /* more reasons than the reserve has room for */
+    for (uint32_t ref = 2; ref < 100; ref++) { /* more reasons than there is room for */
         assert_int_equal(service_revoke(&c.consumer, ref, rig_text(reason), &already, &token), STATUS_OK);
         assert_true(token.state != TOKEN_ACTIVE);
     }
     assert_int_equal(service_change_tenant(c.user.tenant_ref, &suspend, &tenant), STATUS_OK);
     rig_flush();
     rig_reboot();
-    service_view_token(50, &token);
+    assert_int_equal(service_find(0, TOKEN_ACTION, &token.id, &token), STATUS_OK);
     assert_int_equal(token.state, TOKEN_REVOKED);
 }
 

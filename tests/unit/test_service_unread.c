@@ -14,6 +14,7 @@
 #include "service/state.h"
 #include "service_rig.h"
 #include "store/frame.h"
+#include "token/unread.h"
 
 #define COUNT 300 /* of several frames, read one by one */
 

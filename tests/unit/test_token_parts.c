@@ -60,6 +60,9 @@ static void texts_keep_their_bytes_whatever_comes_and_goes(void **state)
         pool_free_text(&pool, handles[i]);
         sizes[i] = draw(50) == 0 ? draw(POOL_TEXT_MAX_BYTES) + 1 : draw(300) + 1;
         fills[i] = (uint8_t)draw(256);
+        if (draw(100) == 0) {
+            pool_merge_free(&pool);
+        }
         memset(text, fills[i], sizes[i]);
         bool has_room = pool_has_room(&pool, POOL_ISSUE, 0, sizes[i]);
         assert_true(pool_put_text(&pool, POOL_ISSUE, bytes_of(text, sizes[i]), &handles[i]) == has_room);
@@ -71,6 +74,44 @@ static void texts_keep_their_bytes_whatever_comes_and_goes(void **state)
         pool_free_text(&pool, handles[i]);
     }
     assert_int_equal(pool.text_bytes, 0);
+    size_t gap_bytes = pool_gap_bytes(&pool);
+    pool_merge_free(&pool);
+    assert_true(pool_gap_bytes(&pool) > gap_bytes);
+    assert_int_equal(pool.back_bytes, TABLE_MEMORY_MIN_BYTES); /* as if nothing had been there */
+}
+
+/* Short texts fill the region; every second one goes, and then the others of one half. */
+static void long_texts_find_room_where_short_ones_have_gone(void **state)
+{
+    (void)state;
+    static uint32_t handles[4096];
+    static uint8_t text[POOL_TEXT_MAX_BYTES];
+    struct pool pool;
+    size_t count = 0;
+    uint32_t handle;
+    pool_init(&pool, region, TABLE_MEMORY_MIN_BYTES);
+    while (pool_put_text(&pool, POOL_ISSUE, bytes_of(text, 100), &handles[count])) {
+        count++;
+    }
+    for (size_t i = 0; i < count; i += 2) {
+        pool_free_text(&pool, handles[i]);
+    }
+    pool_merge_free(&pool);
+    assert_false(pool_has_room(&pool, POOL_ISSUE, 0, 300)); /* no two are neighbours */
+    for (size_t i = 1; i < count / 2; i += 2) {
+        pool_free_text(&pool, handles[i]);
+    }
+    assert_false(pool_has_room(&pool, POOL_ISSUE, 0, sizeof text));
+    pool_merge_free(&pool);
+    size_t found = 0;
+    while (pool_put_text(&pool, POOL_ISSUE, bytes_of(text, sizeof text), &handle)) {
+        found++;
+    }
+    assert_in_range(found, count / 2 * 104 / sizeof text - 1, count / 2 * 104 / sizeof text);
+    assert_true(pool_gap_bytes(&pool) >= pool.reserve_bytes);
+    for (size_t i = count / 2 / 2 * 2 + 1; i < count; i += 2) {
+        assert_int_equal(pool_text(&pool, handles[i]).size, 100);
+    }
 }
 
 static void the_reserve_is_for_the_essential(void **state)
@@ -90,6 +131,31 @@ static void the_reserve_is_for_the_essential(void **state)
     }
     assert_true(pool_gap_bytes(&pool) < POOL_GRANULE_BYTES);
     assert_true(pool_put_text(&pool, POOL_ISSUE, (struct bytes){NULL, 0}, &handle));
+}
+
+/* What issuing was promised a free chunk for may be put as essential. */
+static void the_reserve_is_used_last(void **state)
+{
+    (void)state;
+    struct pool pool;
+    uint32_t handle;
+    uint32_t last = 0;
+    uint8_t text[1000] = {0};
+    pool_init(&pool, region, TABLE_MEMORY_MIN_BYTES);
+    while (pool_put_text(&pool, POOL_ISSUE, bytes_of(text, sizeof text), &handle)) {
+        last = handle;
+    }
+    while (pool_put_text(&pool, POOL_ISSUE, bytes_of(text, 1), &handle)) {
+    }
+    pool_free_text(&pool, last);
+    size_t gap_bytes = pool_gap_bytes(&pool);
+    for (int i = 0; i < 3; i++) {
+        assert_true(pool_has_room(&pool, POOL_ISSUE, 0, 300));
+        assert_true(pool_put_text(&pool, POOL_ESSENTIAL, bytes_of(text, 300), &handle));
+        assert_int_equal(pool_gap_bytes(&pool), gap_bytes);
+    }
+    assert_true(pool_put_text(&pool, POOL_ESSENTIAL, bytes_of(text, 300), &handle));
+    assert_int_equal(pool_gap_bytes(&pool), gap_bytes - pool_chunk_bytes(300));
 }
 
 static void freed_texts_are_wiped(void **state)
@@ -288,7 +354,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(texts_keep_their_bytes_whatever_comes_and_goes),
+        TEST(long_texts_find_room_where_short_ones_have_gone),
         TEST(the_reserve_is_for_the_essential),
+        TEST(the_reserve_is_used_last),
         TEST(freed_texts_are_wiped),
         TEST(damaged_fields_are_refused),
         TEST(empty_and_absent_fields_differ),
