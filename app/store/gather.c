@@ -42,5 +42,7 @@ void gather_flushed(struct gather *gather, uint64_t records, uint64_t took_ns)
 {
     if (records == 0)
         return;
-    *gather = (struct gather){.flush_ns = took_ns, .flushed = records};
+    bool held_up = gather->took_ns != 0 && gather->took_ns < took_ns;
+    *gather = (struct gather){
+        .took_ns = took_ns, .flush_ns = held_up ? gather->took_ns : took_ns, .flushed = records};
 }

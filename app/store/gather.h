@@ -17,7 +17,8 @@
 #include "base/bytes.h"
 
 struct gather {
-    uint64_t flush_ns;   /* what the last flush took */
+    uint64_t took_ns;    /* by the last flush */
+    uint64_t flush_ns;   /* the shorter one of the last two: one that was held up says nothing of the next */
     uint64_t flushed;    /* records in it */
     uint64_t expected;   /* records to wait for; 0 until something is pending after a flush */
     uint64_t pending;    /* when last seen */

@@ -64,6 +64,19 @@ static void a_busy_loop_shares_a_fast_device(void **state)
     assert_int_equal(gather_until_ns(&gather, 1, true, START_NS), 0); /* alone among readers */
 }
 
+/* Now and then a fast device is held up: that alone makes nobody wait for company. */
+static void one_slow_sync_is_no_slow_device(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, MS / 4);
+    gather_flushed(&gather, 32, SYNC_NS);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
+    gather_flushed(&gather, 32, SYNC_NS);
+    assert_true(gather_until_ns(&gather, 8, false, START_NS) > START_NS);
+    gather_flushed(&gather, 32, MS / 4);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
+}
+
 static void two_groups_become_one(void **state)
 {
     (void)state;
@@ -121,6 +134,7 @@ int main(void)
         cmocka_unit_test(a_lone_client_never_waits),
         cmocka_unit_test(a_fast_device_never_idles),
         cmocka_unit_test(a_busy_loop_shares_a_fast_device),
+        cmocka_unit_test(one_slow_sync_is_no_slow_device),
         cmocka_unit_test(two_groups_become_one),
         cmocka_unit_test(silence_ends_a_wait),
         cmocka_unit_test(a_trickle_ends_in_time),
