@@ -55,11 +55,13 @@
 #define STORE_IO_TRIES           3
 #define STORE_MARK_INTERVAL_S    60 /* the newest time is that fresh after an idle spell */
 #define STORE_SENTENCE_MAX_BYTES 200
-#define GATHER_FLUSH_MIN_NS      1000000ULL /* a faster flush is not worth idling for company */
-#define GATHER_BUSY_RECORDS      48         /* a sync is worth its processor time with so many, */
-#define GATHER_BUSY_NS           500000ULL  /* or after so long, whatever else there is to do */
-#define GATHER_QUIET_SHARE       16         /* of the last flush's time: nobody else came for so long */
-#define GATHER_ALL_SHARE         4          /* of it: the longest wait */
+#define GATHER_FLUSH_MIN_NS      1000000ULL /* a faster flush is not worth idling for company, */
+#define GATHER_RECORD_NS                                                                                     \
+    25000ULL /* nor one faster than so long for each record: the processor has work meanwhile */
+#define GATHER_BUSY_RECORDS 24 /* a sync is worth its processor time with so many, while others come, */
+#define GATHER_BUSY_NS      500000ULL /* or after so long, whatever else there is to do */
+#define GATHER_QUIET_SHARE  16        /* of the last flush's time: nobody else came for so long */
+#define GATHER_ALL_SHARE    4         /* of it: the longest wait */
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
 static_assert(STORE_READ_BYTES >= STORE_FRAME_MAX_BYTES && STORE_WINDOW_BYTES >= 2 * STORE_READ_BYTES,
               "a window holds a frame wherever it begins");
@@ -171,7 +173,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVICE_CREDENTIAL_MAX_BYTES 4096
 
 /* ---- net ---- */
-#define LINK_FRAMES_PER_TURN 64  /* taken in before connections are looked at */
+#define LINK_FRAMES_PER_TURN 32  /* taken in before connections are looked at, and a flush may begin */
 #define LINK_COPY_MAX_BYTES  512 /* frames up to this size move to a buffer of their size */
 /* What strangers may make us do and keep (net/guard.h). */
 #define PCBS_BUCKETS            8192

@@ -36,6 +36,7 @@ static bool server_is_up;
 static struct gather gather;
 static uint64_t commit_ns;      /* when what is written has waited for more long enough; 0: it has not to */
 static uint64_t flush_begin_ns; /* of the flush under way; 0: none was begun here */
+static uint64_t flush_base;     /* what was durable then */
 static bool is_flushing;
 
 /* ---- boot steps ---- */
@@ -286,20 +287,16 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Let go the answers to what has become durable; where nothing will any more, they become refusals. */
-static void end_flush(void)
+/* Has the flush under way ended? */
+static enum status look_at_flush(void)
 {
-    static uint64_t released;
     enum status status = store_flush_poll();
-    uint64_t durable = store_durable();
     is_flushing = status == STATUS_AGAIN;
     if (!is_flushing && flush_begin_ns != 0) {
-        gather_flushed(&gather, durable - released, platform_monotonic_ns() - flush_begin_ns);
+        gather_flushed(&gather, store_durable() - flush_base, platform_monotonic_ns() - flush_begin_ns);
         flush_begin_ns = 0;
     }
-    if (durable != released || status == STATUS_READ_ONLY)
-        server_release(status != STATUS_READ_ONLY);
-    released = durable;
+    return status;
 }
 
 /* Of what the boot has left on the flash. */
@@ -309,20 +306,33 @@ static struct {
     uint64_t due_ns;   /* else it is then */
 } reading;
 
-/* Make what was written durable together, unless more may soon share it. While one group is being made durable the next
- * one is gathered; a device that does not wait has ended at once. */
-static void commit(bool busy)
+/* Begin to make durable what was written, unless more may soon share it. */
+static void begin_flush(bool busy)
 {
-    end_flush();
-    if (is_flushing)
-        return;
     uint64_t now_ns = platform_monotonic_ns();
     commit_ns = gather_until_ns(&gather, store_newest() - store_durable(), busy, now_ns);
     if (commit_ns != 0)
         return;
     flush_begin_ns = now_ns;
+    flush_base = store_durable();
     store_flush_begin(service_now_s());
-    end_flush();
+}
+
+/* Make what was written durable together. While one group is being made durable the next one is gathered, and its own
+ * flush begins before the answers to the first one are let go, which takes a while; a device that does not wait has ended
+ * at once. Where nothing will become durable any more, answers become refusals. */
+static void commit(bool busy)
+{
+    static uint64_t released;
+    enum status status = look_at_flush();
+    if (status == STATUS_OK) {
+        begin_flush(busy);
+        status = look_at_flush();
+    }
+    uint64_t durable = store_durable();
+    if (durable != released || status == STATUS_READ_ONLY)
+        server_release(status != STATUS_READ_ONLY);
+    released = durable;
 }
 
 /* Two machines must not go on with one TLS session: both would use the same nonces under the same keys. */

@@ -9,31 +9,14 @@
 
 /* ---- strings ---- */
 
-/* The letter after the backslash in the short form of an escape, 0 for bytes that have none. */
-static uint8_t short_escape(uint8_t byte)
-{
-    switch (byte) {
-    case '"':
-    case '\\':
-        return byte;
-    case '\b':
-        return 'b';
-    case '\t':
-        return 't';
-    case '\n':
-        return 'n';
-    case '\f':
-        return 'f';
-    case '\r':
-        return 'r';
-    default:
-        return 0;
-    }
-}
+/* RFC 8259 section 7: the letter behind the backslash of what has a short escape, else 0. */
+static const uint8_t short_escapes[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r',
+};
 
 static void write_escape(struct buffer *out, uint8_t byte)
 {
-    uint8_t letter = short_escape(byte);
+    uint8_t letter = short_escapes[byte];
     if (letter != 0) {
         buffer_append_byte(out, '\\');
         buffer_append_byte(out, letter);
@@ -48,7 +31,7 @@ void json_write_string(struct buffer *out, struct bytes text)
     size_t start = 0; /* of what needs no escape */
     buffer_append_byte(out, '"');
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < 0x20 || short_escape(text.data[i]) != 0) {
+        if (text.data[i] < 0x20 || short_escapes[text.data[i]] != 0) {
             buffer_append(out, bytes_slice(text, start, i - start));
             write_escape(out, text.data[i]);
             start = i + 1;

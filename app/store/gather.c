@@ -13,6 +13,13 @@ static void begin(struct gather *gather, uint64_t pending, uint64_t now_ns)
     gather->changed_ns = now_ns;
 }
 
+/* A sync is over before the writers' next requests are served: the two go on beside each other. */
+static bool is_fast(const struct gather *gather)
+{
+    uint64_t serving_ns = gather->expected * GATHER_RECORD_NS;
+    return gather->flush_ns < (serving_ns > GATHER_FLUSH_MIN_NS ? serving_ns : GATHER_FLUSH_MIN_NS);
+}
+
 /* A fast device: while there is other work, the group may grow. */
 static uint64_t busy_until_ns(const struct gather *gather, bool busy)
 {
@@ -29,7 +36,7 @@ uint64_t gather_until_ns(struct gather *gather, uint64_t pending, bool busy, uin
         gather->changed_ns = now_ns;
     gather->pending = pending;
     bool lone = gather->flushed <= 1 && pending <= 1;
-    bool fast = gather->flush_ns < GATHER_FLUSH_MIN_NS;
+    bool fast = is_fast(gather);
     if (lone || (!fast && pending >= gather->expected))
         return 0;
     uint64_t quiet_ns = gather->changed_ns + gather->flush_ns / GATHER_QUIET_SHARE;
@@ -42,5 +49,7 @@ void gather_flushed(struct gather *gather, uint64_t records, uint64_t took_ns)
 {
     if (records == 0)
         return;
-    *gather = (struct gather){.flush_ns = took_ns, .flushed = records};
+    bool held_up = gather->took_ns != 0 && gather->took_ns < took_ns;
+    *gather = (struct gather){
+        .took_ns = took_ns, .flush_ns = held_up ? gather->took_ns : took_ns, .flushed = records};
 }

@@ -4,8 +4,8 @@
  * Where a sync takes milliseconds, clients that each wait for their answer fall into two groups that take turns: the
  * requests of one come while the other's are synced, and each sync serves half of them. A short wait after a sync lets
  * the clients that were just answered come back, and the two become one. Where a sync is fast the processor is what
- * limits: each sync costs some of it, so one begins when there is nothing else to do, or enough to share it. A lone client
- * never waits.
+ * limits: each sync costs some of it, so one begins when there is nothing else to do, or enough to share it. Fast is what takes
+ * less than serving as many requests does. A lone client never waits.
  *
  * Asked only while no flush is under way: what comes meanwhile is gathered anyway.
  *
@@ -17,7 +17,8 @@
 #include "base/bytes.h"
 
 struct gather {
-    uint64_t flush_ns;   /* what the last flush took */
+    uint64_t took_ns;    /* by the last flush */
+    uint64_t flush_ns;   /* the shorter one of the last two: one that was held up says nothing of the next */
     uint64_t flushed;    /* records in it */
     uint64_t expected;   /* records to wait for; 0 until something is pending after a flush */
     uint64_t pending;    /* when last seen */

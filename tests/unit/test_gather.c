@@ -50,6 +50,16 @@ static void a_fast_device_never_idles(void **state)
     assert_true(gather_until_ns(&gather, 8, false, START_NS) > START_NS);
 }
 
+/* Where serving all who write takes longer than a sync, there is no idling during it either. */
+static void many_writers_make_a_device_fast(void **state)
+{
+    (void)state;
+    struct gather gather = after(100, 2 * MS);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
+    gather = after(100, 100 * GATHER_RECORD_NS + MS);
+    assert_true(gather_until_ns(&gather, 8, false, START_NS) > START_NS);
+}
+
 /* While there is other work a group grows, but not for long, and not for ever. */
 static void a_busy_loop_shares_a_fast_device(void **state)
 {
@@ -62,6 +72,19 @@ static void a_busy_loop_shares_a_fast_device(void **state)
     assert_int_equal(gather_until_ns(&gather, 9, true, START_NS + GATHER_BUSY_NS), 0);
     gather_flushed(&gather, 1, MS / 4);
     assert_int_equal(gather_until_ns(&gather, 1, true, START_NS), 0); /* alone among readers */
+}
+
+/* Now and then a fast device is held up: that alone makes nobody wait for company. */
+static void one_slow_sync_is_no_slow_device(void **state)
+{
+    (void)state;
+    struct gather gather = after(32, MS / 4);
+    gather_flushed(&gather, 32, SYNC_NS);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
+    gather_flushed(&gather, 32, SYNC_NS);
+    assert_true(gather_until_ns(&gather, 8, false, START_NS) > START_NS);
+    gather_flushed(&gather, 32, MS / 4);
+    assert_int_equal(gather_until_ns(&gather, 8, false, START_NS), 0);
 }
 
 static void two_groups_become_one(void **state)
@@ -92,7 +115,7 @@ static void silence_ends_a_wait(void **state)
 static void a_trickle_ends_in_time(void **state)
 {
     (void)state;
-    struct gather gather = after(1000, SYNC_NS);
+    struct gather gather = after(200, SYNC_NS);
     uint64_t now_ns = START_NS, pending = 1, until_ns = 0;
     while ((until_ns = gather_until_ns(&gather, pending, false, now_ns)) != 0) {
         assert_true(until_ns > now_ns && until_ns <= START_NS + SYNC_NS / GATHER_ALL_SHARE);
@@ -120,7 +143,9 @@ int main(void)
         cmocka_unit_test(nothing_to_flush_waits_for_nothing),
         cmocka_unit_test(a_lone_client_never_waits),
         cmocka_unit_test(a_fast_device_never_idles),
+        cmocka_unit_test(many_writers_make_a_device_fast),
         cmocka_unit_test(a_busy_loop_shares_a_fast_device),
+        cmocka_unit_test(one_slow_sync_is_no_slow_device),
         cmocka_unit_test(two_groups_become_one),
         cmocka_unit_test(silence_ends_a_wait),
         cmocka_unit_test(a_trickle_ends_in_time),

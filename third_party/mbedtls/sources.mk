@@ -16,6 +16,8 @@ INCLUDES_mbedtls := -Ithird_party -Ithird_party/mbedtls -isystem build/third_par
 
 # Small: what takes time runs in third_party/ring, and a handshake costs the same.
 FLAGS_mbedtls := -Os -Ibuild/third_party/mbedtls/library -Wno-unused-parameter
+# Its assembly has numbered labels, which do not bear being taken apart.
+FLAGS_build/third_party/mbedtls/library/aesni.c := -fno-lto
 # aes.c and aesni.c run without -maes, both: then their AES instructions are assembly, which wants no aligned keys.
 
 FLAGS_build/third_party/mbedtls/library/ssl_tls13_keys.c := -include third_party/mbedtls/tls13_keys_fix.h

@@ -25,6 +25,8 @@ FLAGS_build/third_party/ring/crypto/curve25519/curve25519_64_adx.c = -fno-stack-
     --param=max-inline-insns-auto=60 -fno-tree-slp-vectorize \
     $(if $(filter build/obj/fuzz/%,$@),,-D__builtin_ia32_subborrow_u64=__builtin_ia32_sbb_u64)
 
+FLAGS_build/third_party/ring/crypto/curve25519/curve25519.c := -include third_party/ring/select.h
+
 # As small as can be, at the same speed: inversions are squarings in a row, and the work is in functions that they call.
 FLAGS_third_party/ring/p256.c := -Os
 
