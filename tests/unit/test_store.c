@@ -274,7 +274,7 @@ static void test_other_headers(void **state)
         enum status status;
         const char *words;
     } rows[] = {
-        {0, 1 ^ 2, 2, STATUS_FOREIGN, "format version 1, this program reads 2"},
+        {0, 1 ^ FRAME_VERSION, 2, STATUS_FOREIGN, "format version 1, this program reads"},
         {0, 0x40, 2, STATUS_FOREIGN, "format version"},
         {5, 0x01, 2, STATUS_FOREIGN, "format version"},
         {22, 0x01, 2, STATUS_FOREIGN, "describes a layout"}, /* segments of 64 KiB more */
