@@ -251,8 +251,8 @@ static_assert(API_BODY_MAX_BYTES <= HEAP_CHUNK_MAX_BYTES && INTAKE_MAX_BYTES <= 
 #define SERVER_IPV4_WAIT_NS  5000000000ULL /* from power-on; then IPv6 alone is good enough */
 #define UPKEEP_IDLE_US       2000          /* of one step of upkeep while nobody asks */
 #define UPKEEP_BUSY_US       200
-#define READING_QUIET_NS     250000000ULL  /* with nothing to do for so long, the loop reads what the boot left */
-#define READING_BUSY_SHARE   8           /* else it waits so many times as long as the last step of it took */
+#define READING_QUIET_NS     250000000ULL /* with nothing to do for so long, the loop reads what the boot left */
+#define READING_BUSY_SHARE   8 /* else it waits so many times as long as the last step of it took */
 #define IDLE_TICK_NS         1000000000ULL /* the loop looks around once a second, for clock and certificate */
 #define CERTIFICATE_NOT_BEFORE_S                                                                             \
     1577836800LL /* 2020-01-01: a clock that is wrong must not lock its operator out */

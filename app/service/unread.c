@@ -122,7 +122,8 @@ static bool bring_same(uint32_t ref)
 static void bring_by_key(const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     struct tables *tables = &service.tables;
-    for (uint32_t ref = tables->loose_end; (ref = tokens_loose_before(tables, ref, TAIL_OF_KEY, tail)) != 0;) {
+    for (uint32_t ref = tables->loose_end;
+         (ref = tokens_loose_before(tables, ref, TAIL_OF_KEY, tail)) != 0;) {
         (void)bring_by_id(tokens_loose_at(tables, ref).tails);
     }
     for (uint32_t ref = tokens_first_with_key(tables, tail); ref != 0;) {
@@ -382,6 +383,9 @@ static void heed(enum status status)
 {
     if (status != STATUS_OK && !service.reading_failed) {
         service.reading_failed = true;
+        if (service.memory_too_small) {
+            (void)check_replay(); /* says so */
+        }
         store_stop_answering();
     }
 }

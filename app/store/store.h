@@ -44,7 +44,7 @@ struct store_record {
 
 struct store_owner {
     /* Replay, oldest first, of the payloads without their rests, some at a time; and in store_read_rests(), which it may call
-     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED. */
+     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED, or the latter with STATUS_FULL where it was that. */
     enum status (*replay)(const struct store_record *records, size_t count);
     /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
     enum status (*relocate)(const struct store_record *record);
@@ -84,7 +84,7 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
                          uint32_t *segment) MUST_USE;
 
 /* Hand the records of a frame that have rests to owner->replay, rests included. `place` is of such a record, which compaction
- * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why. */
+ * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why; STATUS_FULL: the owner has no room for them. */
 enum status store_read_rests(uint32_t place) MUST_USE;
 
 /* What is appended from here on is of this time or a later one, also where a full frame is sealed before the next flush; 0

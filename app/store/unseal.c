@@ -87,5 +87,5 @@ enum status store_read_rests(uint32_t place)
         status = hand_over(&header, &walk);
     bytes_wipe(fetched->records, header.payload_bytes);
     bytes_wipe(fetched->rests, header.rest_bytes);
-    return status == STATUS_OK ? STATUS_OK : refuse_rests(STATUS_DAMAGED, at);
+    return status == STATUS_OK || status == STATUS_FULL ? status : refuse_rests(STATUS_DAMAGED, at);
 }

@@ -39,7 +39,8 @@ size_t tokens_promised_bytes(uint32_t rest_bytes, size_t fixed_bytes)
     return rest_bytes > fixed_bytes ? rest_bytes - fixed_bytes : 0;
 }
 
-size_t tokens_take_loose(struct tables *tables, const struct unread_token *list, size_t count, size_t fixed_bytes)
+size_t tokens_take_loose(struct tables *tables, const struct unread_token *list, size_t count,
+                         size_t fixed_bytes)
 {
     uint32_t ref = tables->token_end;
     size_t taken = 0;
@@ -111,7 +112,8 @@ uint32_t tokens_take_unread(struct tables *tables, const struct unread_token *un
     size_t slot_bytes = tables->free_token != 0 ? 0 : sizeof(struct token);
     size_t text_bytes = tokens_promised_bytes(unread->rest_bytes, fixed_bytes);
     assert(!tokens_any_loose(tables));
-    uint32_t ref = pool_can_promise(&tables->pool, slot_bytes, text_bytes) ? take_and_chain(tables, unread) : 0;
+    uint32_t ref =
+        pool_can_promise(&tables->pool, slot_bytes, text_bytes) ? take_and_chain(tables, unread) : 0;
     if (ref != 0) {
         pool_promise(&tables->pool, text_bytes);
     }
