@@ -59,10 +59,15 @@ static void start_anew(const struct service_options *options)
     clock_start(0);
 }
 
+void say_memory_is_short(void)
+{
+    log_alert("the tokens on this flash need more memory than there is: start with a larger one");
+}
+
 enum status check_replay(void)
 {
     if (service.memory_too_small) {
-        log_alert("the tokens on this flash need more memory than there is: start with a larger one");
+        say_memory_is_short();
         return STATUS_FULL;
     }
     if (service.tables.tenants.awaited_count != 0 || service.tables.users.awaited_count != 0) {

@@ -80,6 +80,7 @@ enum status apply_no_room(void) MUST_USE;
 bool apply_has_room(const struct store_record *record, size_t text_bytes);
 /* The same for some records in their order: store_owner.replay. */
 enum status apply_records(const struct store_record *records, size_t count) MUST_USE;
+void say_memory_is_short(void);
 enum status check_replay(void) MUST_USE; /* all was read: is it whole? The lists get their order. */
 /* Tokens that it would revoke now, and what their texts would take with its text in each. */
 uint64_t bulk_count(const struct bulk_record *record, size_t *text_bytes);

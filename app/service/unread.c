@@ -384,7 +384,7 @@ static void heed(enum status status)
     if (status != STATUS_OK && !service.reading_failed) {
         service.reading_failed = true;
         if (service.memory_too_small) {
-            (void)check_replay(); /* says so */
+            say_memory_is_short();
         }
         store_stop_answering();
     }

@@ -84,7 +84,8 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
                          uint32_t *segment) MUST_USE;
 
 /* Hand the records of a frame that have rests to owner->replay, rests included. `place` is of such a record, which compaction
- * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why; STATUS_FULL: the owner has no room for them. */
+ * has not moved. STATUS_IO, STATUS_DAMAGED: they cannot be had, store_sentence() says why; STATUS_FULL: the owner has no room
+ * for them. */
 enum status store_read_rests(uint32_t place) MUST_USE;
 
 /* What is appended from here on is of this time or a later one, also where a full frame is sealed before the next flush; 0
