@@ -402,10 +402,11 @@ enum status apply_record(const struct store_record *record)
     }
 }
 
-static bool looks_for_tokens(uint8_t type)
+static bool looks_for_tokens(const struct store_record *record)
 {
-    return type != RECORD_SETTING && type != RECORD_TENANT && type != RECORD_USER && type != RECORD_NOTE &&
-           type != RECORD_OUTCOME;
+    uint8_t type = record->type;
+    return !record->is_fetched && type != RECORD_SETTING && type != RECORD_TENANT && type != RECORD_USER &&
+           type != RECORD_NOTE && type != RECORD_OUTCOME;
 }
 
 static bool is_to_be_met(const struct store_record *record)
@@ -425,7 +426,7 @@ enum status apply_records(const struct store_record *records, size_t count)
         if (run > 0) {
             status = unread_meet(records + i, run);
         } else {
-            if (looks_for_tokens(records[i].type)) {
+            if (looks_for_tokens(&records[i])) {
                 unread_settle();
             }
             status = apply_record(&records[i]);

@@ -1,10 +1,12 @@
 /*
  * Tokens that a boot has left on the flash, so that it is ready in a fraction of the time that reading all would take.
  *
- * A boot reads of a token's record the tails of its id and key, and gives it an unread slot with the place of its frame. The
- * whole frame is read when a look-up comes to a token of it, or in the background; what must see all tokens
- * (lists, limits, bulk revocation) has all of them read first. Changes that a boot meets (revoked, consumed, ...) wait in the slot's
- * text until the token is read; so in every order a token comes to what a replay of everything would have made of it.
+ * A boot reads of a token's record the tails of its id and key, and lists them with the place of its frame: the token is
+ * loose (token/unread.h). Where a record comes that looks for tokens, all loose ones become unread slots first; so they do in
+ * the background after the boot, and one by one where a look-up means them. The whole frame is read when a look-up comes to
+ * a token of it, or in the background; what must see all tokens (lists, limits, bulk revocation) has all of them read first.
+ * Changes that a boot meets (revoked, consumed, ...) wait in the slot's text until the token is read; so in every order a
+ * token comes to what a replay of everything would have made of it.
  */
 #include <assert.h>
 #include <string.h>
@@ -311,7 +313,8 @@ uint32_t unread_slot_of(const struct store_record *record)
 {
     /* As a rule the slots of a frame's tokens follow each other. */
     uint32_t next = service.filled_ref + 1;
-    if (next < service.tables.token_end && is_at(token_at(&service.tables, next), record)) {
+    bool is_slot = next < service.tables.token_end && !token_is_loose(&service.tables, next);
+    if (is_slot && is_at(token_at(&service.tables, next), record)) {
         return next;
     }
     uint32_t ref = record->payload.size == RECORD_TOKEN_KNOWN_BYTES

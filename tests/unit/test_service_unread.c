@@ -80,10 +80,18 @@ static void a_boot_reads_no_token_but_the_roots(void **state)
     assert_int_equal(service.unread_count, COUNT);
 }
 
+static void chain_all(void)
+{
+    while (tokens_any_loose(&service.tables)) {
+        assert_true(service_read_some());
+    }
+}
+
 static void a_look_up_reads_one_frame(void **state)
 {
     (void)state;
     reboot();
+    chain_all();
     assert_int_equal(sign_in(170), STATUS_OK);
     uint32_t left = service.unread_count;
     assert_true(left < COUNT && left >= COUNT - 120);
@@ -104,9 +112,7 @@ static void the_background_reads_all(void **state)
 {
     (void)state;
     reboot();
-    while (tokens_any_loose(&service.tables)) {
-        assert_true(service_read_some());
-    }
+    chain_all();
     assert_int_equal(service.unread_count, COUNT);
     assert_true(service_read_some()); /* one frame */
     assert_true(service.unread_count < COUNT);
@@ -131,6 +137,78 @@ static void a_list_has_all_in_order(void **state)
         service_view_token(page.refs[i], &view);
         assert_memory_equal(&view.id, &made[i].id, sizeof view.id);
     }
+}
+
+/* ---- loose ones ---- */
+
+static uint32_t loose_count(void)
+{
+    return service.tables.loose_end - service.tables.loose_first;
+}
+
+static void a_look_up_finds_what_is_loose(void **state)
+{
+    (void)state;
+    struct token_view view;
+    reboot();
+    assert_int_equal(loose_count(), COUNT);
+    assert_false(service_reading_is_urgent());
+    assert_int_equal(sign_in(7), STATUS_OK); /* by key */
+    look_up(250, &view);                     /* by id */
+    assert_true(bytes_equal_string(view.name, "token 250"));
+    assert_int_equal(loose_count(), COUNT);            /* the others still are */
+    assert_int_equal(service.unread_count, COUNT - 2); /* and were not read with them */
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+    assert_true(service_reading_is_urgent());
+    assert_true(service_read_some());
+    assert_int_equal(loose_count(), 0);
+    assert_false(service_reading_is_urgent());
+    assert_int_equal(service.unread_count, COUNT - 2);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(sign_in(i), STATUS_OK);
+    }
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+    assert_int_equal(service.unread_count, 0);
+    assert_int_equal(service_read_all(), STATUS_OK);
+}
+
+static void without_room_all_get_their_own_slots(void **state)
+{
+    (void)state;
+    reboot();
+    size_t promised_bytes = service.tables.pool.promised_bytes;
+    service.tables.pool.promised_bytes = pool_gap_bytes(&service.tables.pool);
+    struct token_view view;
+    look_up(100, &view);
+    service.tables.pool.promised_bytes -= pool_gap_bytes(&service.tables.pool) - promised_bytes;
+    assert_int_equal(loose_count(), 0);
+    assert_true(bytes_equal_string(view.name, "token 100"));
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+    assert_int_equal(service_read_all(), STATUS_OK);
+}
+
+/* New tokens and changes while others are loose, which are older. */
+static void verbs_go_on_beside_loose_ones(void **state)
+{
+    (void)state;
+    char header[256];
+    struct caller root;
+    struct token_view token;
+    struct token_view view;
+    bool already;
+    reboot();
+    rig_platform(tenant_ref, PERMISSION_ALL, "new", header, &token);
+    rig_root_caller(&root);
+    look_up(40, &view);
+    assert_int_equal(service_revoke(&root, view.ref, rig_text("x"), &already, &view), STATUS_OK);
+    assert_true(loose_count() > 0);
+    reboot(); /* the revocation has all before it chained, and none is behind it */
+    assert_int_equal(loose_count(), 0);
+    assert_int_equal(sign_in(40), STATUS_DENIED);
+    assert_int_equal(sign_in(41), STATUS_OK);
+    assert_int_equal(rig_authenticate(header, &root), STATUS_OK);
+    assert_int_equal(service_read_all(), STATUS_OK);
+    assert_int_equal(service.tables.token_count, COUNT + 2);
 }
 
 /* ---- what was done before the boot ---- */
@@ -244,6 +322,39 @@ static void write_one_like(const struct token_view *other, const char *name)
                      STATUS_OK);
 }
 
+/* The former one is in the chains, found by its key; the later one is loose. */
+static void a_loose_token_replaces_a_chained_one(void **state)
+{
+    (void)state;
+    struct caller root;
+    struct token_view view;
+    bool already;
+    rig_root_caller(&root);
+    look_up(5, &view);
+    assert_int_equal(service_revoke(&root, view.ref, rig_text("x"), &already, &view), STATUS_OK);
+    rig_flush();
+    write_one_like(&made[100], "later");
+    write_one_like(&made[101], "later");
+    reboot();
+    assert_int_equal(loose_count(), 2);
+    assert_int_equal(sign_in(100), STATUS_DENIED); /* by key */
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &made[101].id, &view),
+                     STATUS_NOT_FOUND); /* by id */
+    assert_int_equal(sign_in(102), STATUS_OK);
+    assert_int_equal(sign_in(COUNT - 1), STATUS_OK); /* its slot is the last before those of loose ones */
+    assert_int_equal(service_read_all(), STATUS_OK);
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+    write_one_like(&made[100], "latest");
+    write_one_like(&made[100], "latest of all");
+    reboot();
+    struct uuid id = made[100].id;
+    id.bytes[8] ^= 1;
+    assert_int_equal(service_read_all(), STATUS_OK); /* many at a time */
+    assert_int_equal(service_find(tenant_ref, TOKEN_PLATFORM, &id, &view), STATUS_OK);
+    assert_true(bytes_equal_string(view.name, "latest of all"));
+    assert_int_equal(service.tables.token_count, COUNT + 1);
+}
+
 static void a_tail_is_the_later_tokens(void **state)
 {
     (void)state;
@@ -351,6 +462,10 @@ int main(void)
         TEST(a_look_up_reads_one_frame),
         TEST(the_background_reads_all),
         TEST(a_list_has_all_in_order),
+        TEST(a_look_up_finds_what_is_loose),
+        TEST(without_room_all_get_their_own_slots),
+        TEST(verbs_go_on_beside_loose_ones),
+        TEST(a_loose_token_replaces_a_chained_one),
         TEST(changes_wait_for_their_token),
         TEST(what_was_consumed_stays_so),
         TEST(a_bulk_revocation_finds_what_was_left),
