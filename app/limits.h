@@ -173,7 +173,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVICE_CREDENTIAL_MAX_BYTES 4096
 
 /* ---- net ---- */
-#define LINK_FRAMES_PER_TURN 32  /* taken in before connections are looked at, and a flush may begin */
+#define LINK_FRAMES_PER_TURN 64  /* taken in before connections are looked at */
 #define LINK_COPY_MAX_BYTES  512 /* frames up to this size move to a buffer of their size */
 /* What strangers may make us do and keep (net/guard.h). */
 #define PCBS_BUCKETS            8192
@@ -224,6 +224,7 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
 #define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
 #define SERVER_BACKLOG               255 /* lwIP counts in 8 bits; half-open ones take no place (net/syn.h) */
+#define SERVER_STEPS_PER_TURN        32  /* of established connections, before a flush may begin */
 #define SERVER_HANDSHAKES_PER_TURN   16  /* steps of them, one client address after the other ... */
 #define SERVER_HANDSHAKES_TURN_US                                                                            \
     100 /* ... and none is begun later than that into a turn: others' requests go first */

@@ -239,20 +239,20 @@ static void step(struct slot *slot)
     settle(slot, start_ms, timer);
 }
 
-/* Step what is ready now; what becomes ready meanwhile is for the next turn. */
+/* Step what is ready now, or the first of many; what becomes ready meanwhile is for the next turn. */
 static bool step_ready(void)
 {
     struct list_node last = {0};
-    bool worked = false;
+    uint32_t count = 0;
     list_append(&ready, &last);
-    while (list_first(&ready) != &last) {
+    while (list_first(&ready) != &last && count < SERVER_STEPS_PER_TURN) {
         struct list_node *node = list_first(&ready);
         list_remove(node);
         step(LIST_OWNER(node, struct slot, ready));
-        worked = true;
+        count++;
     }
     list_remove(&last);
-    return worked;
+    return count > 0;
 }
 
 /* One step of one handshake of the client whose turn it is: who has a thousand waits for itself. False: there is none. */

@@ -23,7 +23,8 @@ struct server_options {
 /* After tls_start. */
 enum status server_start(const struct server_options *options) MUST_USE;
 
-/* Step each connection that was ready when the call began, and end those whose time is over. True if there was work. */
+/* Step what was ready when the call began, SERVER_STEPS_PER_TURN connections at the most, and end those whose time is
+ * over. True if there was work. */
 bool server_step(void);
 
 /* After a flush: what waited for it goes on its way, or, when the flush failed, becomes a 503. */
