@@ -86,6 +86,7 @@ static enum status end_replay(enum status status)
         status = unread_read();
     }
     if (status == STATUS_OK && service.unread_count > 0) {
+        service.is_reading = true;
         uint64_t after_s = (uint64_t)store_newest_time_s() + 1;
         ids_not_before(after_s <= UINT32_MAX ? after_s * MS_PER_S : 0);
         return STATUS_OK;

@@ -33,6 +33,7 @@ struct service_state {
     int64_t swept_for_room_s;
     int64_t replayed_s;    /* the newest time of what was replayed */
     uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
+    bool is_reading;       /* it has left some, and not all is read and in order */
     uint32_t unread_ref;   /* the background comes to it next */
     uint32_t filled_ref;   /* the last that was read */
     bool reading_failed;   /* nothing is answered any more */

@@ -368,14 +368,22 @@ enum status unread_read(void)
     return status;
 }
 
+/* All is read, be it by look-ups: the replay has come to its end. */
+static enum status end_reading(void)
+{
+    service.is_reading = false;
+    gone_count = 0;
+    return check_replay();
+}
+
 enum status service_read_all(void)
 {
-    if (service.unread_count == 0) {
+    if (!service.is_reading) {
         return STATUS_OK;
     }
     enum status status = unread_read();
     if (status == STATUS_OK) {
-        status = check_replay();
+        status = end_reading();
         sweep_all(clock_bound_s());
     }
     return status;
@@ -412,18 +420,16 @@ bool service_reading_is_urgent(void)
 
 bool service_read_some(void)
 {
-    if (service.unread_count == 0 || service.reading_failed) {
+    if (!service.is_reading || service.reading_failed) {
         return false;
     }
     if (tokens_any_loose(&service.tables)) {
         tie_newest();
-        return true;
-    }
-    enum status status = read_next();
-    if (status == STATUS_OK && service.unread_count == 0) {
-        status = check_replay();
+    } else if (service.unread_count > 0) {
+        heed(read_next());
+    } else {
+        heed(end_reading());
         sweep_soon(); /* it may have brought what is past */
     }
-    heed(status);
-    return service.unread_count > 0 && !service.reading_failed;
+    return service.is_reading && !service.reading_failed;
 }

@@ -140,7 +140,7 @@ void upkeep_start(void)
     ring_count = 0;
     sweep_ref = 0;
     next_sweep_s = 0;
-    if (service.unread_count == 0) {
+    if (!service.is_reading) {
         sweep_all(clock_bound_s());
     }
 }
@@ -157,7 +157,7 @@ bool service_step(uint32_t budget_us)
         return false;
     }
     int64_t now_s = service_now_s();
-    if (sweep_ref == 0 && now_s >= next_sweep_s && service.unread_count == 0) {
+    if (sweep_ref == 0 && now_s >= next_sweep_s && !service.is_reading) {
         sweep_ref = 1;
     }
     do {

@@ -91,7 +91,7 @@ static enum status relocate_record(const struct store_record *record, uint8_t fl
     uint64_t appended = store_state.newest_record - before;
     store_state.stats.relocated_count += appended;
     if (appended > 0 && (flags & RECORD_FLAG_FULL) != 0)
-        store_state.forgotten_bytes += RECORD_HEADER_BYTES + record->payload.size + record->rest_bytes;
+        store_state.forgotten_bytes += record->payload.size + record->rest_bytes;
     return status;
 }
 

@@ -128,8 +128,7 @@ static bool sizes_are_sane(const struct frame_header *header)
     uint32_t room = STORE_FRAME_MAX_BYTES - FRAME_HEADER_BYTES - 2 * FRAME_TAG_BYTES - FRAME_CRC_BYTES;
     return header->payload_bytes <= room && header->rest_bytes <= room - header->payload_bytes &&
            header->record_count <= header->payload_bytes &&
-           header->full_bytes <=
-               header->payload_bytes + header->rest_bytes + header->record_count * RECORD_HEADER_BYTES;
+           header->full_bytes <= header->payload_bytes + header->rest_bytes;
 }
 
 /* The lowest bit of the nonce's count is for the rests. */

@@ -216,8 +216,8 @@ int64_t store_newest_time_s(void)
 
 void store_forget(size_t payload_bytes)
 {
-    store_state.forgotten_bytes += RECORD_HEADER_BYTES + payload_bytes;
-    compact_note_garbage(RECORD_HEADER_BYTES + payload_bytes);
+    store_state.forgotten_bytes += payload_bytes;
+    compact_note_garbage(payload_bytes);
 }
 
 void store_stats(struct store_stats *stats)

@@ -304,20 +304,19 @@ enum status store_append(enum store_class class, uint8_t type, struct bytes payl
         return STATUS_READ_ONLY;
     if (!writer_has_room(class, payload.size))
         return STATUS_FULL;
-    size_t record_bytes = RECORD_HEADER_BYTES + payload.size;
-    enum status status = make_place(record_bytes);
+    enum status status = make_place(RECORD_HEADER_BYTES + payload.size);
     if (status != STATUS_OK)
         return status;
     bool full = class == STORE_ISSUE || store_state.compaction.is_relocating;
     struct open_frame *open = &store_state.open;
     put_record(type, full, payload, rest_bytes);
     if (full) {
-        open->full_bytes += (uint32_t)record_bytes;
-        store_state.full_bytes += record_bytes;
+        open->full_bytes += (uint32_t)payload.size;
+        store_state.full_bytes += payload.size;
     }
     store_state.newest_record++;
     if (store_state.compaction.is_relocating)
-        open->relocated_bytes += (uint32_t)record_bytes;
+        open->relocated_bytes += (uint32_t)payload.size;
     else
         store_state.newest_change = store_state.newest_record;
     store_state.stats.record_count++;

@@ -238,6 +238,7 @@ static void revoke_one(void)
     bool already;
     uint64_t number = draw(1u << 20) + 1;
     snprintf(reason, sizeof reason, "r%llu", (unsigned long long)number);
+    number = store_has_room(STORE_ISSUE, TOKEN_REASON_MAX_BYTES + USER_EMAIL_MAX_BYTES) ? number : 0;
     caller_for_service(token->tenant, &caller);
     assert_int_equal(service_revoke(&caller, view.ref, bytes_of_string(reason), &already, &view), STATUS_OK);
     assert_true(already == (token->fate != FATE_ACTIVE));
@@ -260,6 +261,7 @@ static void revoke_many(void)
     char reason[24];
     struct caller caller;
     snprintf(reason, sizeof reason, "r%llu", (unsigned long long)number);
+    number = store_has_room(STORE_ISSUE, TOKEN_REASON_MAX_BYTES + USER_EMAIL_MAX_BYTES) ? number : 0;
     caller_for_service(tenant, &caller);
     struct revocation_selector selector = {.tenant_ref = model_tenant_ref(tenant),
                                            .user_ref = by_user ? user_ref(user) : 0,

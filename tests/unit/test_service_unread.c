@@ -211,6 +211,32 @@ static void verbs_go_on_beside_loose_ones(void **state)
     assert_int_equal(service.tables.token_count, COUNT + 2);
 }
 
+static void look_ups_alone_may_read_all(void **state)
+{
+    (void)state;
+    static struct token_page page;
+    struct caller root;
+    uint64_t count;
+    reboot();
+    for (size_t i = COUNT; i-- > 0;) {
+        assert_int_equal(sign_in(i), STATUS_OK);
+    }
+    assert_int_equal(service.unread_count, 0);
+    struct token_query query = {.family = TOKEN_PLATFORM, .tenant_ref = tenant_ref};
+    service_list(&query, TOKEN_PAGE_MAX, &page);
+    assert_int_equal(page.total, COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct token_view view;
+        service_view_token(page.refs[i], &view);
+        assert_memory_equal(&view.id, &made[i].id, sizeof view.id);
+    }
+    rig_root_caller(&root);
+    struct revocation_selector selector = {.tenant_ref = tenant_ref, .family = -1, .reason = rig_text("all")};
+    assert_int_equal(service_revoke_many(&root, &selector, &count), STATUS_OK);
+    assert_int_equal(count, COUNT);
+    assert_false(service_read_some());
+}
+
 /* ---- what was done before the boot ---- */
 
 static void changes_wait_for_their_token(void **state)
@@ -463,6 +489,7 @@ int main(void)
         TEST(the_background_reads_all),
         TEST(a_list_has_all_in_order),
         TEST(a_look_up_finds_what_is_loose),
+        TEST(look_ups_alone_may_read_all),
         TEST(without_room_all_get_their_own_slots),
         TEST(verbs_go_on_beside_loose_ones),
         TEST(a_loose_token_replaces_a_chained_one),
