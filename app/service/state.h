@@ -181,7 +181,6 @@ uint32_t verify_access_token(struct bytes text, struct access_claims *claims);
 void upkeep_start(void);
 void touch(uint32_t ref);
 void sweep_all(int64_t now_s); /* drop every token that may be forgotten, and merge what is free */
-void sweep_soon(void);         /* the same in service_step(), from now on */
 void sweep_for_room(
     int64_t now_s);   /* the same as sweep_all, at most once for each second: there is no room */
 void seek_room(void); /* now, for a verb that finds none */

@@ -428,8 +428,7 @@ bool service_read_some(void)
     } else if (service.unread_count > 0) {
         heed(read_next());
     } else {
-        heed(end_reading());
-        sweep_soon(); /* it may have brought what is past */
+        heed(end_reading()); /* what is past goes with the first sweep, which has waited for this */
     }
     return service.is_reading && !service.reading_failed;
 }

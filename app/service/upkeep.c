@@ -145,11 +145,6 @@ void upkeep_start(void)
     }
 }
 
-void sweep_soon(void)
-{
-    next_sweep_s = 0;
-}
-
 bool service_step(uint32_t budget_us)
 {
     uint64_t end_ns = platform_monotonic_ns() + (uint64_t)budget_us * NS_PER_US;
