@@ -166,6 +166,7 @@ def test_hang(suite, name, extra):
         elapsed_s = time.monotonic() - begin
         print(f"{name}: reset after {elapsed_s:.1f} s", flush=True)
         suite.check(f"{name}: reset in time", 1 < elapsed_s < 10, elapsed_s)
+        box.wait("^crashes total=", 2)
         suite.check(f"{name}: the hang is counted", "crashes total=1" in box.text(), box.text())
 
 
