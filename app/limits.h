@@ -102,7 +102,7 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define TOKEN_CIDRS_MAX                   16
 #define TOKEN_PAGE_MAX                    1000
 #define TOKENS_CHAINED_AT_ONCE            4096   /* after a boot */
-#define TOKENS_LOOSE_MAX                  131072 /* a look-up among so many takes less than a millisecond */
+#define TOKENS_LOOSE_MAX                  131072 /* what a look-up may have to search then */
 #define ACTION_NAME_MAX_BYTES             64
 #define ACTION_LIFE_DEFAULT_S             300
 #define ACTION_LIFE_MIN_S                 30
