@@ -39,6 +39,13 @@ static uint64_t flush_begin_ns; /* of the flush under way; 0: none was begun her
 static uint64_t flush_base;     /* what was durable then */
 static bool is_flushing;
 
+/* The reading of what the boot has left on the flash. */
+static struct {
+    bool more;
+    uint64_t quiet_ns; /* if nobody asks until then, it is time */
+    uint64_t due_ns;   /* else it is then */
+} reading;
+
 /* ---- boot steps ---- */
 
 static struct bytes option_or(const char *name, struct bytes fallback)
@@ -298,13 +305,6 @@ static enum status look_at_flush(void)
     }
     return status;
 }
-
-/* Of what the boot has left on the flash. */
-static struct {
-    bool more;
-    uint64_t quiet_ns; /* if nobody asks until then, it is time */
-    uint64_t due_ns;   /* else it is then */
-} reading;
 
 /* Begin to make durable what was written, unless more may soon share it. */
 static void begin_flush(bool busy)

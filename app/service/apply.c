@@ -26,16 +26,27 @@ static int64_t newest_s(const struct store_record *record)
     return record->written_s > service.replayed_s ? record->written_s : service.replayed_s;
 }
 
-bool apply_has_room(const struct store_record *record, size_t text_bytes)
+static bool has_room(enum pool_class class, bool with_slot, size_t text_bytes)
 {
-    const struct pool *pool = &service.tables.pool;
-    if (!pool_has_room(pool, POOL_ISSUE, 0, text_bytes)) {
+    return with_slot ? tokens_have_room(&service.tables, class, text_bytes)
+                     : pool_has_room(&service.tables.pool, class, 0, text_bytes);
+}
+
+/* What had left the table when this record came must not take what is kept for essential texts. */
+static bool has_room_now(const struct store_record *record, bool with_slot, size_t text_bytes)
+{
+    if (!has_room(POOL_ISSUE, with_slot, text_bytes)) {
         sweep_for_room(newest_s(record)); /* not into the reserve, where the verb need not have gone */
     }
-    if (!pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes)) {
+    if (!has_room(POOL_ESSENTIAL, with_slot, text_bytes)) {
         sweep_all(newest_s(record));
     }
-    return pool_has_room(pool, POOL_ESSENTIAL, 0, text_bytes);
+    return has_room(POOL_ESSENTIAL, with_slot, text_bytes);
+}
+
+bool apply_has_room(const struct store_record *record, size_t text_bytes)
+{
+    return has_room_now(record, false, text_bytes);
 }
 
 /* ---- one token ---- */
@@ -63,13 +74,7 @@ static void set_flags(struct token_record *entry)
 static enum status prepare_token(struct token_record *entry, const struct store_record *record)
 {
     struct tables *tables = &service.tables;
-    /* Replay: tokens that had left the table when this one came must not take what is kept for essential texts. */
-    if (!tokens_have_room(tables, POOL_ISSUE, entry->text.size)) {
-        sweep_for_room(newest_s(record));
-    }
-    if (!tokens_have_room(tables, POOL_ESSENTIAL, entry->text.size)) {
-        sweep_all(newest_s(record));
-    }
+    (void)has_room_now(record, true, entry->text.size);
     if (!find_owners(entry) ||
         !pool_put_text(&tables->pool, POOL_ESSENTIAL, entry->text, &entry->token.text)) {
         return apply_no_room();

@@ -31,8 +31,8 @@ struct service_options {
  * `first_boot` tells that there is no root token yet: the flash was blank, or power went before one was durable. */
 enum status service_start(const struct service_options *options, bool *first_boot) MUST_USE;
 
-/* A boot leaves most of each token on the flash; it is read when a verb needs it, and by service_read_some(). This reads what is
- * left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
+/* A boot leaves most of each token on the flash; it is read when a verb needs it, and by service_read_some(). This reads
+ * what is left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
 enum status service_read_all(void) MUST_USE;
 
 /* The same; but where that cannot be, nothing is answered any more (store_stop_answering). So it is when a verb needs a token

@@ -368,11 +368,14 @@ enum status unread_read(void)
     return status;
 }
 
-/* All is read, be it by look-ups: the replay has come to its end. */
-static enum status end_reading(void)
+/* Read what is left, if look-ups have left anything: the replay has come to its end. */
+static enum status read_to_end(void)
 {
+    enum status status = unread_read();
+    if (status != STATUS_OK) {
+        return status;
+    }
     service.is_reading = false;
-    gone_count = 0;
     return check_replay();
 }
 
@@ -381,9 +384,8 @@ enum status service_read_all(void)
     if (!service.is_reading) {
         return STATUS_OK;
     }
-    enum status status = unread_read();
-    if (status == STATUS_OK) {
-        status = end_reading();
+    enum status status = read_to_end();
+    if (!service.is_reading) {
         sweep_all(clock_bound_s());
     }
     return status;
@@ -428,7 +430,7 @@ bool service_read_some(void)
     } else if (service.unread_count > 0) {
         heed(read_next());
     } else {
-        heed(end_reading()); /* what is past goes with the first sweep, which has waited for this */
+        heed(read_to_end()); /* what is past goes with the first sweep, which has waited for this */
     }
     return service.is_reading && !service.reading_failed;
 }

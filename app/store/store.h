@@ -44,7 +44,8 @@ struct store_record {
 
 struct store_owner {
     /* Replay, oldest first, of the payloads without their rests, some at a time; and in store_read_rests(), which it may call
-     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED, or the latter with STATUS_FULL where it was that. */
+     * itself, of the records of one frame with theirs. A status other than OK ends both with STATUS_DAMAGED, or the latter
+     * with STATUS_FULL where it was that. */
     enum status (*replay)(const struct store_record *records, size_t count);
     /* Append again (store_append with STORE_ESSENTIAL) what of this record is still current; may be nothing. */
     enum status (*relocate)(const struct store_record *record);

@@ -140,15 +140,20 @@ void tokens_chain(struct tables *tables, uint32_t ref)
     *by_key = ref;
 }
 
-void tokens_free(struct tables *tables, uint32_t ref)
+void tokens_set_free(struct tables *tables, uint32_t ref)
 {
     struct token *token = token_at(tables, ref);
-    leave_id_chain(tables, ref);
-    leave_key_chain(tables, ref);
-    pool_free_text(&tables->pool, token->text);
     bytes_wipe(token, sizeof *token);
     token->id_next = tables->free_token;
     tables->free_token = ref;
+}
+
+void tokens_free(struct tables *tables, uint32_t ref)
+{
+    leave_id_chain(tables, ref);
+    leave_key_chain(tables, ref);
+    pool_free_text(&tables->pool, token_at(tables, ref)->text);
+    tokens_set_free(tables, ref);
     tables->token_count--;
 }
 

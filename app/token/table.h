@@ -19,6 +19,8 @@ uint32_t tokens_take(struct tables *tables, enum pool_class class);
 
 /* Enter a slot with id and key, or their tails, into the chains. */
 void tokens_chain(struct tables *tables, uint32_t ref);
+/* A slot that nobody knows, whatever it holds, may be taken. */
+void tokens_set_free(struct tables *tables, uint32_t ref);
 /* Out of the chains: a slot that was never entered anywhere else is free. */
 void tokens_free(struct tables *tables, uint32_t ref);
 

@@ -231,7 +231,8 @@ static size_t chain_many(struct tables *tables, const uint32_t *refs, size_t cou
     return stale_count;
 }
 
-/* Where changes stand between the tokens of a log, a boot comes here with few at a time: sorting would cost more than it saves. */
+/* Where changes stand between the tokens of a log, a boot comes here with few at a time: sorting would cost more than it
+ * saves. */
 static size_t chain_few(struct tables *tables, const uint32_t *refs, size_t count, uint32_t *stale)
 {
     size_t stale_count = 0;
@@ -252,14 +253,12 @@ static bool unfold_newest(struct tables *tables)
     uint32_t ref = tables->loose_end - 1;
     struct unread_token unread = tokens_loose_at(tables, ref);
     tables->loose_end = ref;
-    fill(&tables->tokens[ref], &unread);
-    if (unread.rest_bytes != 0) {
-        return true;
+    if (unread.rest_bytes == 0) {
+        tokens_set_free(tables, ref);
+        return false;
     }
-    memset(&tables->tokens[ref], 0, sizeof(struct token));
-    tables->tokens[ref].id_next = tables->free_token;
-    tables->free_token = ref;
-    return false;
+    fill(&tables->tokens[ref], &unread);
+    return true;
 }
 
 size_t tokens_tie_newest(struct tables *tables, uint32_t *stale)

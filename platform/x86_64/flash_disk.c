@@ -312,21 +312,19 @@ static struct span line_for(uint64_t offset)
 /* What holds the bytes at `offset`, up to `size` of them, and its slot. */
 static enum status fetch(uint64_t offset, size_t size, struct span *span, uint32_t *slot)
 {
-    bool is_short = is_in(offset, line) || goes_on(offset, size);
-    if (!is_in(offset, line)) {
-        struct span wanted = is_short ? line_for(offset) : span_around(offset, size);
-        enum status status = read_span(wanted, slot);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        *span = wanted;
-        line = is_short ? wanted : (struct span){0};
-        line_slot = *slot;
-    } else {
+    if (is_in(offset, line)) {
         *span = line;
         *slot = line_slot;
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    bool is_short = goes_on(offset, size);
+    *span = is_short ? line_for(offset) : span_around(offset, size);
+    enum status status = read_span(*span, slot);
+    if (status == STATUS_OK && is_short) {
+        line = *span;
+        line_slot = *slot;
+    }
+    return status;
 }
 
 static enum status disk_read(uint64_t offset, void *out, size_t size)
