@@ -207,7 +207,8 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define CONN_WRITE_MS         30000
 #define CONN_WRITE_STEP_BYTES 32768 /* taken by the peer within CONN_WRITE_MS */
 #define CONN_LINGER_MS        3000
-#define CONN_LINGERS_MAX      10 /* times CONN_LINGER_MS, while our last bytes are not taken */
+#define CONN_LINGERS_MAX      10    /* times CONN_LINGER_MS, while our last bytes are not taken */
+#define SOCKET_ORPHAN_MS      30000 /* for the last bytes of a connection that has no owner any more */
 #define CONN_REQUESTS_PER_STEP                                                                               \
     8                          /* of one client, before others have their turn: about one record of answers */
 #define CONN_READS_PER_STEP 16 /* the same for records, however little is in each */
@@ -218,14 +219,15 @@ static_assert(RATE_ISSUE_BURST_S * 1000000ULL <= BUCKET_FILL_MAX_US, "a bucket o
 #define SERVER_CONNECTIONS_MIN  8
 /* mbedTLS keeps two keys a connection, in slices of 16, 32, 64... keys; the next one after 32,752 would be too large a
  * chunk for the heap. */
-#define SERVER_CONNECTIONS_MAX       16000
-#define SERVER_ADDRESS_SHARE_PERCENT 75   /* of all connections, that one address may have */
-#define SERVER_ADDRESS_BUCKETS       1024 /* lists that connections are found in by address */
-#define SERVER_HEAP_SPARE_PERCENT    6    /* kept for the connections that are: no new one into it */
-#define SERVER_EVICT_IDLE_MS         1000 /* an idle connection this old makes room for a new one */
-#define SERVER_BACKLOG               255 /* lwIP counts in 8 bits; half-open ones take no place (net/syn.h) */
-#define SERVER_STEPS_PER_TURN        32  /* of established connections, before a flush may begin */
-#define SERVER_HANDSHAKES_PER_TURN   16  /* steps of them, one client address after the other ... */
+#define SERVER_CONNECTIONS_MAX 16000
+#define SERVER_ADDRESS_SHARE_PERCENT                                                                         \
+    75 /* of all connections, that one address may have; lingering ones aside */
+#define SERVER_ADDRESS_BUCKETS     1024 /* lists that connections are found in by address */
+#define SERVER_HEAP_SPARE_PERCENT  6    /* kept for the connections that are: no new one into it */
+#define SERVER_EVICT_IDLE_MS       1000 /* an idle connection this old makes room for a new one */
+#define SERVER_BACKLOG             255  /* lwIP counts in 8 bits; half-open ones take no place (net/syn.h) */
+#define SERVER_STEPS_PER_TURN      32   /* of established connections, before a flush may begin */
+#define SERVER_HANDSHAKES_PER_TURN 16   /* steps of them, one client address after the other ... */
 #define SERVER_HANDSHAKES_TURN_US                                                                            \
     100 /* ... and none is begun later than that into a turn: others' requests go first */
 #define UPSTREAM_EXCHANGES_MAX 32 /* with upstreams at a time; each takes about 64 KiB, and 45 KiB for TLS */

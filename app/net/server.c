@@ -25,8 +25,8 @@ struct slot {
     struct list_node timer;
     struct list_node waiting;
     struct client *client;
-    unsigned
-        linger_count; /* times that the linger timer ran out on a peer that is slow to take our last bytes */
+    bool lingers;          /* counted as such at its client */
+    unsigned linger_count; /* times that the timer ran out on a peer that is slow to take our last bytes */
 };
 
 static struct heap *heap;
@@ -72,6 +72,7 @@ static void destroy(struct slot *slot)
     list_remove(&slot->waiting);
     conn_end(&slot->conn);
     socket_close(&slot->socket);
+    slot->client->lingering_count -= slot->lingers;
     slot->client->connection_count--;
     clients_forget_unused(slot->client);
     heap_give(heap, slot);
@@ -87,6 +88,10 @@ static void settle(struct slot *slot, uint64_t old_start_ms, enum conn_timer old
     if (slot->socket.gone || conn->state == CONN_DEAD) {
         destroy(slot);
         return;
+    }
+    if (conn->state == CONN_LINGERING && !slot->lingers) {
+        slot->lingers = true;
+        slot->client->lingering_count++;
     }
     if (conn->timer != old_timer || conn->timer_start_ms != old_start_ms) {
         list_remove(&slot->timer);
@@ -143,7 +148,8 @@ static struct net_address share_of(const struct net_address *address)
     return share;
 }
 
-/* The connection that is missed least: one that has ended but for the peer's word, else the longest idle one. */
+/* The connection that is missed least: one that has ended but for the peer's word, else the longest idle one. A peer that
+ * has not taken our last bytes by now must not hold memory. */
 static bool evict_one(void)
 {
     const enum conn_timer order[] = {CONN_TIMER_LINGER, CONN_TIMER_IDLE};
@@ -154,6 +160,8 @@ static bool evict_one(void)
             continue;
         if (conn_is_idle(&slot->conn))
             conn_expire(&slot->conn, now_ms()); /* close_notify goes out first */
+        else if (!socket_is_delivered(&slot->socket))
+            socket_reset(&slot->socket);
         counts.evicted_count++;
         destroy(slot);
         return true;
@@ -184,10 +192,16 @@ static struct slot *make_slot(struct client *client, const struct net_address *a
     return slot;
 }
 
+/* Those that linger are nobody's share: they make room for whoever comes. */
+static bool has_share(const struct client *client)
+{
+    uint64_t most = (uint64_t)counts.connection_bound * SERVER_ADDRESS_SHARE_PERCENT / 100;
+    return client->connection_count - client->lingering_count <= most;
+}
+
 static struct slot *make_slot_or_evict(struct client *client, const struct net_address *address)
 {
-    uint32_t most = (uint32_t)((uint64_t)counts.connection_bound * SERVER_ADDRESS_SHARE_PERCENT / 100);
-    if (client->connection_count > most || (!has_room() && !evict_one()))
+    if (!has_share(client) || (!has_room() && !evict_one()))
         return NULL;
     struct slot *slot = make_slot(client, address);
     if (slot == NULL && evict_one())

@@ -10,7 +10,9 @@
 
 #include "limits.h"
 
-#define POLL_HALF_SECONDS 2
+#define POLL_HALF_SECONDS   2
+#define ORPHAN_HALF_SECONDS (SOCKET_ORPHAN_MS / 500)
+static_assert(ORPHAN_HALF_SECONDS <= UINT8_MAX, "lwIP counts in 8 bits");
 
 /* ---- callbacks ---- */
 
@@ -57,6 +59,14 @@ static void on_error(void *context, err_t error)
     socket->pcb = NULL;
     socket->gone = true;
     socket->on_event(socket, SOCKET_RECEIVED);
+}
+
+/* Nobody's connection has had its time: lwIP alone would try for eight minutes. */
+static err_t on_orphan_poll(void *context, struct tcp_pcb *pcb)
+{
+    (void)context;
+    tcp_abort(pcb);
+    return ERR_ABRT;
 }
 
 /* ---- for the owner ---- */
@@ -136,6 +146,7 @@ void socket_close(struct socket *socket)
     struct tcp_pcb *pcb = socket->pcb;
     if (pcb != NULL) {
         forget(pcb);
+        tcp_poll(pcb, on_orphan_poll, ORPHAN_HALF_SECONDS);
         if (socket->received != NULL)
             tcp_recved(pcb, socket->received->tot_len);
         if (tcp_close(pcb) != ERR_OK)

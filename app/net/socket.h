@@ -3,7 +3,7 @@
  *
  * Ownership: the socket is the caller's memory; the PCB is lwIP's and ours until socket_close or until it is gone.
  * Blocking: none. Failure: a reset by the peer or by lwIP only sets `gone`; reads then end, writes take nothing.
- * Limits: TCP_WND received bytes, CONN_SEGMENTS_MAX received segments, TCP_SND_BUF bytes to send.
+ * Limits: TCP_WND received bytes, CONN_SEGMENTS_MAX received segments, TCP_SND_BUF bytes to send, SOCKET_ORPHAN_MS.
  */
 #ifndef JETON_NET_SOCKET_H
 #define JETON_NET_SOCKET_H
@@ -43,7 +43,7 @@ void socket_finish(struct socket *socket);
 /* True when the peer has acknowledged all that was written, and our FIN. */
 bool socket_is_delivered(const struct socket *socket);
 
-/* Let go of it: lwIP delivers what was written and ends the connection by itself. */
+/* Let go of it: lwIP delivers what was written and ends the connection by itself, within SOCKET_ORPHAN_MS. */
 void socket_close(struct socket *socket);
 
 /* Let go of it by a reset: a peer that takes nothing must not hold memory. */

@@ -11,7 +11,7 @@
 #define ETHERNET_BYTES  14
 #define IP_BYTES        20
 #define RUNS_TO_HONESTY 64
-#define PATIENCE_MS     40000
+#define PATIENCE_MS     20000
 
 static void connect_host(void)
 {
@@ -169,7 +169,7 @@ static void step(struct bytes *input)
     host_take_frames(&wired.pipes.to_client);
 }
 
-/* An honest host gets its connection, at the latest when the half-open ones had their time. */
+/* An honest host gets its connection, at the latest when silent ones had their time for the handshake. */
 static void check_service(void)
 {
     connect_host();

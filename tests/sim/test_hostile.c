@@ -25,6 +25,7 @@
 #define PROBES      100
 #define MEMBERS     450
 #define ROUNDS      2
+#define VANISHED    20
 #define TOLERATED   8 /* chunks of memory: entries of neighbours may have come */
 
 /* ---- SYN floods ---- */
@@ -414,6 +415,66 @@ static void test_many_wait(void **state)
     wire_serve_one();
 }
 
+/* TCP alone, as often as it is let in. */
+static unsigned open_silent(void)
+{
+    unsigned count = 0;
+    while (wire_connect()) {
+        wire_run(2);
+        if (host.peer_reset)
+            break;
+        count++;
+    }
+    return count;
+}
+
+/* One that opens all that it may and says nothing: its share is its own again when the time for a handshake is over, though
+ * it takes none of our last bytes either. */
+static void test_silent_crowd(void **state)
+{
+    (void)state;
+    wire_wait_ms(30000);
+    const uint32_t others = connections();
+    const size_t before = stranger_chunks();
+    const unsigned first = open_silent();
+    assert_in_range(first, 100, UINT16_MAX);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        wire_run(CONN_HANDSHAKE_MS);
+        wire_serve_one();
+        assert_in_range(open_silent(), first / 2, first);
+    }
+    wire_wait_ms(120000);
+    assert_int_equal(connections(), others);
+    assert_in_range(stranger_chunks(), 0, before + TOLERATED);
+}
+
+static uint64_t evicted(void)
+{
+    struct server_stats stats;
+    server_stats(&stats);
+    return stats.evicted_count;
+}
+
+/* Idle clients that are not there any more: they make room for others, and hold nothing for long. */
+static void test_vanished(void **state)
+{
+    (void)state;
+    wire_wait_ms(30000);
+    const size_t before = stranger_chunks();
+    const uint64_t until = evicted() + VANISHED;
+    for (unsigned i = 0; evicted() < until; i++) {
+        host.source = HOST_ADDRESS + 8 * (i % 2);
+        wire_open_client();
+        assert_true(wire_shake_hands());
+        tls_client_close(&wired.client);
+    }
+    host.source = HOST_ADDRESS;
+    host_reset(++wired.port);
+    wire_wait_ms(CONN_IDLE_MS + 2 * SOCKET_ORPHAN_MS);
+    assert_in_range(stranger_chunks(), 0, before + TOLERATED);
+    wire_serve_one();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -428,6 +489,8 @@ int main(void)
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_many_connections),
         cmocka_unit_test(test_many_wait),
+        cmocka_unit_test(test_silent_crowd),
+        cmocka_unit_test(test_vanished),
     };
     return cmocka_run_group_tests(tests, wire_start, NULL);
 }
