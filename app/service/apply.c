@@ -65,8 +65,15 @@ static bool find_owners(struct token_record *record)
 static void set_flags(struct token_record *entry)
 {
     entry->token.flags |= TOKEN_USED;
-    if (fields_find(entry->text, FIELD_CIDRS).data != NULL) {
+    if ((entry->tags & FIELDS_WITH(FIELD_CIDRS)) != 0) {
         entry->token.flags |= TOKEN_FLAG_RANGES;
+    }
+}
+
+static void learn_memos(uint32_t ref, const struct token_record *entry)
+{
+    if ((entry->tags & FIELDS_WITH(FIELD_MEMO)) != 0) {
+        (void)memos_learn(&service.tables, MEMO_TOKEN, ref, entry->token.text);
     }
 }
 
@@ -97,7 +104,7 @@ static enum status apply_whole_token(struct token_record *entry, const struct st
     }
     *token_at(tables, ref) = entry->token;
     tokens_link(tables, ref, 0);
-    (void)memos_learn(tables, MEMO_TOKEN, ref, entry->token.text);
+    learn_memos(ref, entry);
     if ((entry->token.flags & TOKEN_FLAG_ROOT) != 0) {
         service.root_ref = ref;
     }
@@ -126,7 +133,7 @@ static enum status apply_read_token(uint32_t ref, struct token_record *entry,
     if (status != STATUS_OK) {
         return status;
     }
-    (void)memos_learn(&service.tables, MEMO_TOKEN, ref, entry->token.text);
+    learn_memos(ref, entry);
     return unread_fill(ref, &entry->token, record);
 }
 

@@ -8,9 +8,27 @@
 
 #include "token/words.h"
 
-#define TOKEN_FIXED_BYTES     108
-#define TOKEN_FLAGS_AT        (RECORD_TOKEN_KNOWN_BYTES + 1)
 #define PRINCIPAL_FIXED_BYTES 25
+
+/* Offsets in a token's record behind the tails of its id and key: in its rest. */
+enum {
+    AT_FAMILY = 0,
+    AT_FLAGS = 1,
+    AT_PERMISSIONS = 2,
+    AT_SIGNING_KEY = 3,
+    AT_ID_HEAD = 4,
+    AT_KEY_HEAD = AT_ID_HEAD + TOKEN_TAIL_AT,
+    AT_MAC = AT_KEY_HEAD + TOKEN_TAIL_AT,
+    AT_TENANT = AT_MAC + 16,
+    AT_USER = AT_TENANT + UUID_BYTES,
+    AT_CREATED = AT_USER + UUID_BYTES,
+    AT_UPDATED = AT_CREATED + 4,
+    AT_EXPIRES = AT_UPDATED + 4,
+    AT_REVOKED = AT_EXPIRES + 4,
+    AT_LAST_USED = AT_REVOKED + 4,
+    AT_NOTE = AT_LAST_USED + 4,
+    AT_TEXT = AT_NOTE + 4
+};
 
 bool uuid_is_zero(const struct uuid *id)
 {
@@ -57,12 +75,13 @@ size_t record_principal_bytes(size_t text_bytes)
 
 size_t record_token_bytes(size_t text_bytes)
 {
-    return TOKEN_FIXED_BYTES + text_bytes;
+    return RECORD_TOKEN_KNOWN_BYTES + AT_TEXT + text_bytes;
 }
 
 size_t record_rest_bytes(enum record_type type, struct bytes payload)
 {
-    bool is_root = type == RECORD_TOKEN && (payload.data[TOKEN_FLAGS_AT] & TOKEN_FLAG_ROOT) != 0;
+    bool is_root =
+        type == RECORD_TOKEN && (payload.data[RECORD_TOKEN_KNOWN_BYTES + AT_FLAGS] & TOKEN_FLAG_ROOT) != 0;
     return type == RECORD_TOKEN && !is_root ? payload.size - RECORD_TOKEN_KNOWN_BYTES : 0;
 }
 
@@ -177,7 +196,8 @@ static enum status take_text(struct reader *reader, size_t max_bytes, struct byt
     if (reader->failed || text->size > max_bytes) {
         return STATUS_DAMAGED;
     }
-    return fields_check(*text);
+    uint32_t tags;
+    return fields_check(*text, &tags);
 }
 
 enum status record_get_setting(struct bytes payload, struct setting_record *record)
@@ -220,55 +240,53 @@ static bool token_is_possible(const struct token_record *record)
 
 static bool token_text_is_possible(const struct token_record *record)
 {
-    if (record->token.family != TOKEN_ACTION) {
-        return fields_find(record->text, FIELD_NAME).data != NULL;
-    }
-    return fields_find(record->text, FIELD_ACTION).data != NULL &&
-           fields_find(record->text, FIELD_DIGEST).data != NULL;
+    uint32_t needed = record->token.family != TOKEN_ACTION
+                          ? FIELDS_WITH(FIELD_NAME)
+                          : FIELDS_WITH(FIELD_ACTION) | FIELDS_WITH(FIELD_DIGEST);
+    return (record->tags & needed) == needed;
 }
 
-static void take_part(struct reader *reader, uint8_t *out, size_t size)
+static enum status get_token_text(struct token_record *record)
 {
-    memcpy(out, take(reader, size), size);
-}
-
-/* The tails of id and key; then the reader is at the rest, wherever that lies. */
-static void take_tails(struct reader *reader, struct bytes rest, struct token *token)
-{
-    take_part(reader, token->id.bytes + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES);
-    take_part(reader, token->key + TOKEN_TAIL_AT, TOKEN_TAIL_BYTES);
-    if (rest.data != NULL) {
-        reader->failed = reader->failed || reader->rest.size != 0;
-        reader->rest = rest;
+    if (record->text.size > TOKEN_TEXT_MAX_BYTES) {
+        return STATUS_DAMAGED;
     }
+    enum status status = fields_check(record->text, &record->tags);
+    return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
 }
 
 enum status record_get_token(struct bytes payload, struct bytes rest, struct token_record *record)
 {
-    struct reader reader = {payload, false};
-    struct token *token = &record->token;
-    *token = (struct token){0};
-    take_tails(&reader, rest, token);
-    token->family = take_u8(&reader);
-    token->flags = take_u8(&reader);
-    token->permissions = take_u8(&reader);
-    token->signing_key = take_u8(&reader);
-    take_part(&reader, token->id.bytes, TOKEN_TAIL_AT);
-    take_part(&reader, token->key, TOKEN_TAIL_AT);
-    take_16(&reader, token->mac);
-    take_16(&reader, record->tenant.bytes);
-    take_16(&reader, record->user.bytes);
-    token->created_s = take_u32(&reader);
-    token->updated_s = take_u32(&reader);
-    token->expires_s = take_u32(&reader);
-    token->revoked_s = take_u32(&reader);
-    token->last_used_s = take_u32(&reader);
-    token->note = take_u32(&reader);
-    if (reader.failed || !token_is_possible(record)) {
+    struct bytes tails = bytes_slice(payload, 0, RECORD_TOKEN_KNOWN_BYTES);
+    struct bytes behind = bytes_slice(payload, tails.size, payload.size);
+    if (tails.size < RECORD_TOKEN_KNOWN_BYTES || (rest.data != NULL && behind.size != 0)) {
         return STATUS_DAMAGED;
     }
-    enum status status = take_text(&reader, TOKEN_TEXT_MAX_BYTES, &record->text);
-    return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
+    rest = rest.data != NULL ? rest : behind;
+    if (rest.size < AT_TEXT) {
+        return STATUS_DAMAGED;
+    }
+    struct token *token = &record->token;
+    const uint8_t *at = rest.data;
+    *token = (struct token){.family = at[AT_FAMILY],
+                            .flags = at[AT_FLAGS],
+                            .permissions = at[AT_PERMISSIONS],
+                            .signing_key = at[AT_SIGNING_KEY],
+                            .created_s = load_u32(at + AT_CREATED),
+                            .updated_s = load_u32(at + AT_UPDATED),
+                            .expires_s = load_u32(at + AT_EXPIRES),
+                            .revoked_s = load_u32(at + AT_REVOKED),
+                            .last_used_s = load_u32(at + AT_LAST_USED),
+                            .note = load_u32(at + AT_NOTE)};
+    memcpy(token->id.bytes, at + AT_ID_HEAD, TOKEN_TAIL_AT);
+    memcpy(token->id.bytes + TOKEN_TAIL_AT, tails.data, TOKEN_TAIL_BYTES);
+    memcpy(token->key, at + AT_KEY_HEAD, TOKEN_TAIL_AT);
+    memcpy(token->key + TOKEN_TAIL_AT, tails.data + TOKEN_TAIL_BYTES, TOKEN_TAIL_BYTES);
+    memcpy(token->mac, at + AT_MAC, sizeof token->mac);
+    memcpy(record->tenant.bytes, at + AT_TENANT, UUID_BYTES);
+    memcpy(record->user.bytes, at + AT_USER, UUID_BYTES);
+    record->text = bytes_slice(rest, AT_TEXT, rest.size);
+    return token_is_possible(record) ? get_token_text(record) : STATUS_DAMAGED;
 }
 
 enum status record_get_change(struct bytes payload, struct change_record *record)

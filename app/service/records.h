@@ -48,6 +48,7 @@ struct token_record {
     struct uuid tenant;
     struct uuid user;
     struct bytes text;
+    uint32_t tags; /* that occur in the text; of a record that was read */
 };
 
 /* RECORD_REVOKED (reason, revoked by), RECORD_CONSUMED (memo), RECORD_USER_DELETED (no text), RECORD_ACCESS_CUT

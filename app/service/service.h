@@ -35,7 +35,7 @@ enum status service_start(const struct service_options *options, bool *first_boo
  * what is left now. STATUS_IO, STATUS_DAMAGED, STATUS_FULL: as service_start, for the same reasons, found later. */
 enum status service_read_all(void) MUST_USE;
 
-/* The same; but where that cannot be, nothing is answered any more (store_stop_answering). So it is when a verb needs a token
+/* The same, and what is past goes; but where that cannot be, nothing is answered any more (store_stop_answering). So it is when a verb needs a token
  * that cannot be read: what it returns is of no account then. */
 void service_need_all(void);
 

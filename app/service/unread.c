@@ -334,7 +334,7 @@ enum status unread_fill(uint32_t ref, const struct token *token, const struct st
     slot->key_next = unread.key_next;
     slot->segment = unread.segment;
     slot->last_used_s = token->last_used_s < unread.last_used_s ? unread.last_used_s : token->last_used_s;
-    tokens_enter(&service.tables, ref, 0);
+    tokens_enter(&service.tables, ref, service.replayed_s);
     struct store_record change = {.segment = record->segment, .written_s = record->written_s};
     return apply_waiting(unread.text, change);
 }
@@ -368,27 +368,16 @@ enum status unread_read(void)
     return status;
 }
 
-/* Read what is left, if look-ups have left anything: the replay has come to its end. */
-static enum status read_to_end(void)
+/* Read what is left, if look-ups have left anything: the replay has come to its end. What is past goes with the first
+ * sweep, which has waited for this. */
+enum status service_read_all(void)
 {
-    enum status status = unread_read();
-    if (status != STATUS_OK) {
+    enum status status = service.is_reading ? unread_read() : STATUS_OK;
+    if (!service.is_reading || status != STATUS_OK) {
         return status;
     }
     service.is_reading = false;
     return check_replay();
-}
-
-enum status service_read_all(void)
-{
-    if (!service.is_reading) {
-        return STATUS_OK;
-    }
-    enum status status = read_to_end();
-    if (!service.is_reading) {
-        sweep_all(clock_bound_s());
-    }
-    return status;
 }
 
 /* What it would answer now might not be true. */
@@ -410,9 +399,14 @@ void unread_fetch(uint32_t ref)
     }
 }
 
+/* Who counts or lists them does not want those that are past. */
 void service_need_all(void)
 {
+    bool was_reading = service.is_reading;
     heed(service_read_all());
+    if (was_reading && !service.is_reading) {
+        sweep_all(clock_bound_s());
+    }
 }
 
 bool service_reading_is_urgent(void)
@@ -430,7 +424,7 @@ bool service_read_some(void)
     } else if (service.unread_count > 0) {
         heed(read_next());
     } else {
-        heed(read_to_end()); /* what is past goes with the first sweep, which has waited for this */
+        heed(service_read_all());
     }
     return service.is_reading && !service.reading_failed;
 }

@@ -88,10 +88,11 @@ static bool value_possible(enum field_tag tag, struct bytes value)
     }
 }
 
-enum status fields_check(struct bytes text)
+enum status fields_check(struct bytes text, uint32_t *tags)
 {
     uint32_t seen = 0;
     size_t offset = 0;
+    *tags = 0;
     while (offset < text.size) {
         if (text.size - offset < FIELD_HEADER_BYTES) {
             return STATUS_DAMAGED;
@@ -102,12 +103,13 @@ enum status fields_check(struct bytes text)
             return STATUS_DAMAGED;
         }
         enum field_tag tag = (enum field_tag)at[0];
-        bool again = (seen >> tag & 1) != 0 && tag != FIELD_MEMO && tag != FIELD_CAPABILITY;
+        bool again = (seen & FIELDS_WITH(tag)) != 0 && tag != FIELD_MEMO && tag != FIELD_CAPABILITY;
         if (again || !value_possible(tag, (struct bytes){at + FIELD_HEADER_BYTES, size})) {
             return STATUS_DAMAGED;
         }
-        seen |= (uint32_t)1 << tag;
+        seen |= FIELDS_WITH(tag);
         offset += FIELD_HEADER_BYTES + size;
     }
+    *tags = seen;
     return STATUS_OK;
 }

@@ -51,7 +51,12 @@ void fields_append(struct buffer *out, enum field_tag tag, struct bytes value);
 /* Append all fields of `text` but those under `tag`. */
 void fields_append_without(struct buffer *out, struct bytes text, enum field_tag tag);
 
-/* STATUS_DAMAGED for anything that is not a sequence of known fields of possible sizes, once each where once is the rule. */
-enum status fields_check(struct bytes text) MUST_USE;
+/* Tags that occur in a text: a bit each. */
+#define FIELDS_WITH(tag) ((uint32_t)1 << (tag))
+static_assert(FIELD_TAG_END <= 32, "a bit for each tag");
+
+/* STATUS_DAMAGED for anything that is not a sequence of known fields of possible sizes, once each where once is the rule.
+ * `tags` says which there are. */
+enum status fields_check(struct bytes text, uint32_t *tags) MUST_USE;
 
 #endif

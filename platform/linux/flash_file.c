@@ -114,15 +114,17 @@ enum status flash_open(struct flash_geometry *geometry)
 
 /* ---- moving bytes ---- */
 
+typedef uint64_t lanes __attribute__((vector_size(32)));
+
 static void complement(uint8_t *to, const uint8_t *from, size_t size)
 {
     size_t i = 0;
 
-    for (; i + sizeof(uint64_t) <= size; i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, from + i, sizeof word);
-        word = ~word;
-        memcpy(to + i, &word, sizeof word);
+    for (; i + sizeof(lanes) <= size; i += sizeof(lanes)) {
+        lanes words;
+        memcpy(&words, from + i, sizeof words);
+        words = ~words;
+        memcpy(to + i, &words, sizeof words);
     }
     for (; i < size; i++)
         to[i] = (uint8_t)~from[i];

@@ -1,6 +1,7 @@
 /*
  * What the files of the store bench share. The bench is an app_main() of its own, linked in the place of app/main.c with
- * either platform: build/bench/store (a process) and build/bench/store.elf (an image). Boot options choose what it does:
+ * either platform: build/bench/store (a process) and build/bench/store.elf (an image), and build/bench/store_whole, which
+ * measures no calls. Boot options choose what it does:
  *
  *   bench=fill|replay|lookup|amplify|stall|creates   count=N (tokens)   table=BYTES (of the token table)
  *   live=PERCENT (amplify, stall: of the store's capacity)    cold=PERCENT (amplify: of the live part)
@@ -32,7 +33,7 @@ uint64_t bench_option(const char *name, uint64_t fallback);
 void bench_create(char pair[BENCH_PAIR_BYTES]);
 const struct caller *bench_root(void);
 
-/* ---- measured calls (measured.c): what the linker puts in between, by --wrap ---- */
+/* ---- measured calls (measured.c): what the linker puts in between, by --wrap; all 0 in a program without it ---- */
 
 struct measured {
     uint64_t flash_ns;        /* inside of flash_read, flash_program, flash_erase and flash_sync */

@@ -6,7 +6,6 @@
 #include "platform/flash.h"
 #include "platform/platform.h"
 
-struct measured measured;
 static bool relocating;
 
 enum status __real_flash_read(uint64_t offset, void *out, size_t size);

@@ -18,6 +18,7 @@
 #define CREATE_TURNS     5
 #define CREATE_GROUPS    32
 
+struct measured measured;
 static struct caller root;
 static struct bytes table;
 static uint64_t created_count;

@@ -160,8 +160,8 @@ static void make_samples(const struct action_case *c)
     const struct uuid *tenant = &principal_at(&tables->tenants, token->tenant)->id;
     const struct uuid *user = &principal_at(&tables->users, token->user)->id;
     sample_count = 0;
-    record_put_token(&out,
-                     &(struct token_record){*token, *tenant, *user, pool_text(&tables->pool, token->text)});
+    record_put_token(
+        &out, &(struct token_record){*token, *tenant, *user, pool_text(&tables->pool, token->text), 0});
     keep(RECORD_TOKEN, &out);
     out.size = 0;
     struct bytes tenant_text = pool_text(&tables->pool, principal_at(&tables->tenants, token->tenant)->text);
