@@ -56,6 +56,9 @@ struct sim_flash_snapshot *sim_flash_save(void);
 void sim_flash_restore(const struct sim_flash_snapshot *snapshot);
 void sim_flash_snapshot_free(struct sim_flash_snapshot *snapshot);
 
+/* A hash of how the contents differ from the snapshot, which is the one that was saved or restored last; 0: not at all. */
+uint64_t sim_flash_difference(const struct sim_flash_snapshot *snapshot);
+
 /* ---- counters ---- */
 
 struct sim_flash_counts {

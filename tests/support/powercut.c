@@ -225,30 +225,15 @@ static void apply_variant(const struct sim_operation *operation, const struct va
 
 /* ---- states seen ---- */
 
-/* FNV-like, over words, four lanes at a time. */
-static uint64_t fingerprint(void)
-{
-    const uint64_t prime = UINT64_C(0x9e3779b97f4a7c15);
-    struct bytes all = sim_flash_contents();
-    uint64_t lanes[4] = {1, 2, 3, 4};
-    for (size_t at = 0; at < all.size; at += sizeof lanes) {
-        uint64_t words[4];
-        memcpy(words, all.data + at, sizeof words);
-        for (int i = 0; i < 4; i++)
-            lanes[i] = ((lanes[i] ^ words[i]) * prime) ^ (lanes[i] >> 29);
-    }
-    return ((lanes[0] * prime ^ lanes[1]) * prime ^ lanes[2]) * prime ^ lanes[3];
-}
-
 /* What the cuts at one operation left behind. */
 struct seen {
     uint64_t prints[VARIANTS_MAX];
     size_t count;
 };
 
-static bool is_new_state(struct seen *seen)
+static bool is_new_state(struct seen *seen, const struct sim_flash_snapshot *before)
 {
-    uint64_t print = fingerprint();
+    uint64_t print = sim_flash_difference(before);
     for (size_t i = 0; i < seen->count; i++) {
         if (seen->prints[i] == print)
             return false;
@@ -303,7 +288,7 @@ static void cut_operation(const struct cut_search *search, uint32_t depth, const
         place->variant[depth] = variants->list[v];
         sim_flash_restore(before);
         apply_variant(&step->operation, &variants->list[v]);
-        if (!is_new_state(&seen[depth]))
+        if (!is_new_state(&seen[depth], before))
             continue;
         bool good = check_cut(step->subject, place, depth, step->mark);
         if (good && depth < CUT_DEPTH_MAX && search->deeper[depth] != 0 &&
