@@ -55,8 +55,8 @@ void put_le64(uint8_t *out, uint64_t value)
 
 /* ---- checks ---- */
 
-/* table[k][b]: the CRC of byte b followed by k zero bytes; four bytes a turn. */
-static uint32_t crc_table[4][256];
+/* table[k][b]: the CRC of byte b followed by k zero bytes; eight bytes a turn. */
+static uint32_t crc_table[8][256];
 
 static void make_crc_table(void)
 {
@@ -67,7 +67,7 @@ static void make_crc_table(void)
         crc_table[0][byte] = crc;
     }
     for (uint32_t byte = 0; byte < 256; byte++) {
-        for (int k = 1; k < 4; k++) {
+        for (int k = 1; k < 8; k++) {
             uint32_t before = crc_table[k - 1][byte];
             crc_table[k][byte] = (before >> 8) ^ crc_table[0][before & 0xff];
         }
@@ -80,10 +80,12 @@ uint32_t frame_crc(uint32_t crc, struct bytes bytes)
         make_crc_table();
     crc = ~crc;
     size_t i = 0;
-    for (; i + 4 <= bytes.size; i += 4) {
+    for (; i + 8 <= bytes.size; i += 8) {
+        uint32_t next = get_le32(bytes.data + i + 4);
         crc ^= get_le32(bytes.data + i);
-        crc = crc_table[3][crc & 0xff] ^ crc_table[2][(crc >> 8) & 0xff] ^ crc_table[1][(crc >> 16) & 0xff] ^
-              crc_table[0][crc >> 24];
+        crc = crc_table[7][crc & 0xff] ^ crc_table[6][(crc >> 8) & 0xff] ^ crc_table[5][(crc >> 16) & 0xff] ^
+              crc_table[4][crc >> 24] ^ crc_table[3][next & 0xff] ^ crc_table[2][(next >> 8) & 0xff] ^
+              crc_table[1][(next >> 16) & 0xff] ^ crc_table[0][next >> 24];
     }
     for (; i < bytes.size; i++)
         crc = (crc >> 8) ^ crc_table[0][(crc ^ bytes.data[i]) & 0xff];

@@ -154,15 +154,28 @@ struct store_options dictionary_start(struct bytes device_secret)
                                   .device_secret = device_secret};
 }
 
+static int by_place(const void *left, const void *right)
+{
+    uint32_t a = dictionary[*(const uint32_t *)left].place, b = dictionary[*(const uint32_t *)right].place;
+    return (a > b) - (a < b);
+}
+
+/* In the order of the flash: the store reads ahead. */
 enum status dictionary_read_rests(void)
 {
+    static uint32_t unread[DICTIONARY_ENTRIES_MAX];
+    size_t count = 0;
     for (uint32_t id = 0; id < highest; id++) {
-        if (!dictionary[id].is_unread)
-            continue;
-        enum status status = store_read_rests(dictionary[id].place);
+        if (dictionary[id].is_unread)
+            unread[count++] = id;
+    }
+    qsort(unread, count, sizeof unread[0], by_place);
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = &dictionary[unread[i]];
+        enum status status = entry->is_unread ? store_read_rests(entry->place) : STATUS_OK;
         if (status != STATUS_OK)
             return status;
-        if (dictionary[id].is_unread)
+        if (entry->is_unread)
             fail("a rest is not where its record was");
     }
     return STATUS_OK;
