@@ -234,8 +234,8 @@ static size_t use_net(void)
         abort();
     }
     struct bytes parts[2] = {{frame, 14}, {frame + 14, chance(1500)}};
-    const struct platform_missing_sum missing = {14, 16};
-    enum status status = platform_nic_send(parts, 2, nic.fills_sums && chance(2) == 0 ? &missing : NULL);
+    const struct platform_offload offload = {14, 16};
+    enum status status = platform_nic_send(parts, 2, nic.fills_sums && chance(2) == 0 ? &offload : NULL);
     if (chance(3) == 0) {
         platform_nic_flush();
     }
