@@ -98,8 +98,7 @@ enum train_step train_join(const struct pbuf *frame, uint16_t tcp_offset)
     train.size += data_bytes;
     train.next_sequence += data_bytes;
     train.bytes[tcp_offset + TCP_AT_FLAGS] |= flags & TCP_PSH;
-    bool is_last = (flags & TCP_PSH) != 0 || data_bytes < train.segment_bytes ||
-                   sizeof train.bytes - train.size < train.segment_bytes;
+    bool is_last = data_bytes < train.segment_bytes || sizeof train.bytes - train.size < train.segment_bytes;
     return is_last ? TRAIN_COMPLETE : TRAIN_JOINED;
 }
 

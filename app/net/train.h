@@ -2,8 +2,8 @@
  * A train: segments of one connection that follow each other out, joined into one frame for an interface that cuts it again
  * (large send, TSO). A call to the device, or to the kernel, costs as much for ten segments as for one.
  *
- * A train begins with a segment that says by its missing PSH that more follow at once, and is complete with one that has PSH,
- * that is shorter than the first, or after which there is no room.
+ * A train begins with a segment that says by its missing PSH that more follow at once, and is complete with one that is
+ * shorter than the first or after which there is no room.
  * Ownership: one train, static; what joins is copied. Blocking, failure: none. Limits: PLATFORM_UNCUT_MAX_BYTES.
  */
 #ifndef JETON_NET_TRAIN_H

@@ -299,7 +299,7 @@ static void test_trains(void **state)
         const uint64_t sent_cut = frames_to_answer(true, &cut);
         assert_in_range(alone, 3, 20);
         assert_int_equal(sent_alone, alone);
-        assert_int_equal(sent_cut, 1);
+        assert_in_range(sent_cut, 1, alone / 2);
         assert_int_equal(cut, alone);
     }
     host.by_ipv6 = false;
