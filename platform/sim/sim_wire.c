@@ -266,7 +266,7 @@ static void cut(const uint8_t *large, size_t size, const struct platform_offload
 
 enum status platform_nic_send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
-    uint8_t frame[PLATFORM_UNCUT_MAX_BYTES];
+    uint8_t frame[PLATFORM_UNCUT_MAX_BYTES] = {0};
     bool is_cut = offload != NULL && offload->segment_bytes > 0;
     size_t size = parts_size(parts, count, is_cut ? PLATFORM_UNCUT_MAX_BYTES : PLATFORM_FRAME_MAX_BYTES);
     size_t filled = 0;

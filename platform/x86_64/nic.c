@@ -142,8 +142,7 @@ static size_t total_size(const struct bytes *parts, size_t count)
     return total;
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count,
-                              const struct platform_offload *offload)
+enum status platform_nic_send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
     bool is_cut = offload != NULL && offload->segment_bytes > 0;
     size_t size_max = is_cut ? PLATFORM_UNCUT_MAX_BYTES : PLATFORM_FRAME_MAX_BYTES;
