@@ -1,6 +1,6 @@
 /*
- * The simulated flash: flash.h with its rules checked, counters, scripted cuts and faults, snapshots and the trace.
- * See sim_flash.h; what happens to the cells is in sim_flash_cells.c.
+ * The simulated flash: flash.h with its rules checked, counters, scripted cuts and faults, and the trace.
+ * See sim_flash.h; what happens to the cells is in sim_flash_cells.c, snapshots are in sim_flash_snapshot.c.
  */
 #include "platform/sim/sim_flash.h"
 
