@@ -360,7 +360,7 @@ static bool turn(void)
         busy |= server_step();
         commit(busy);
     }
-    platform_nic_flush();
+    link_end_turn();
     return busy;
 }
 

@@ -85,17 +85,23 @@ struct platform_nic {
     bool link_up;
     uint8_t mac[6];
     uint16_t mtu_bytes; /* payload of a frame, 1500 as a rule */
-    bool fills_sums;    /* it completes what platform_nic_send() is told to lack */
+    bool fills_sums;    /* it takes frames without their check sum: struct platform_offload */
+    bool cuts_segments; /* and such that it has to cut; never without fills_sums */
 };
 
-/* A check sum (RFC 1071) that a frame lacks: that of all bytes from `start_offset` on, to be written `sum_offset` bytes
- * behind that, where the sum of the pseudo header stands. */
-struct platform_missing_sum {
+/* What a frame leaves to the interface. A check sum (RFC 1071): that of all bytes from `start_offset` on, to be written
+ * `sum_offset` bytes behind that, where the sum of the pseudo header stands. And, unless `segment_bytes` is 0, to be cut
+ * between segments of TCP: its data goes out in frames of so many bytes of it, the last with what is left, each behind the
+ * frame's first `header_bytes` with lengths, sequence number and sums of its own; PSH and FIN are the last one's. */
+struct platform_offload {
     uint16_t start_offset;
     uint16_t sum_offset;
+    uint16_t header_bytes;
+    uint16_t segment_bytes;
 };
 
 #define PLATFORM_FRAME_MAX_BYTES 1514
+#define PLATFORM_UNCUT_MAX_BYTES 16384 /* of a frame that the interface cuts */
 #define PLATFORM_FRAME_PARTS_MAX 8
 
 /* State of the interface now; cheap, may be polled. */
@@ -106,11 +112,12 @@ void platform_nic_info(struct platform_nic *nic);
  * on a wire and has none. */
 size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known);
 
-/* Queue one frame, gathered from `count` parts (at most PLATFORM_FRAME_PARTS_MAX, PLATFORM_FRAME_MAX_BYTES
- * together); the bytes are copied. `missing` only where the interface fills sums in; NULL: the frame is complete.
+/* Queue one frame, gathered from `count` parts (at most PLATFORM_FRAME_PARTS_MAX, together PLATFORM_FRAME_MAX_BYTES, or
+ * PLATFORM_UNCUT_MAX_BYTES where it is to be cut); the bytes are copied. `offload` only what the interface does; NULL: the
+ * frame is complete.
  * STATUS_AGAIN when the queue is full, STATUS_IO without an interface. */
 enum status platform_nic_send(const struct bytes *parts, size_t count,
-                              const struct platform_missing_sum *missing) MUST_USE;
+                              const struct platform_offload *offload) MUST_USE;
 
 /* Tell the device of everything queued since the last flush (one notification a batch). */
 void platform_nic_flush(void);

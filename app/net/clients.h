@@ -18,8 +18,8 @@ struct client {
     struct net_address address; /* of IPv6 the /64: one host has all of it */
     uint32_t connection_count;
     uint32_t lingering_count; /* of them, those that have ended but for the peer's word */
-    struct list handshakes; /* of its connections, those that can go on with theirs */
-    struct list_node turn;  /* in the server's list of clients that have some */
+    struct list handshakes;   /* of its connections, those that can go on with theirs */
+    struct list_node turn;    /* in the server's list of clients that have some */
 };
 
 void clients_start(struct heap *given);

@@ -22,6 +22,7 @@
 #include "net/neighbours.h"
 #include "net/packet.h"
 #include "net/pcbs.h"
+#include "net/train.h"
 #include "platform/platform.h"
 
 #include "lwip_hooks.h"
@@ -34,6 +35,7 @@ static struct netif netif;
 static struct pbuf *whole_frame; /* where the next frame goes; NULL: take one first */
 static struct siphash_key isn_key;
 static struct link_stats counts;
+static bool cuts_segments;         /* the interface does */
 static bool muted;                 /* lwIP takes in what we made: its answers stay here, but for questions */
 static const uint32_t *forced_isn; /* of the connection that it makes meanwhile */
 static char host_name[HOST_NAME_MAX_BYTES + 1];
@@ -80,24 +82,24 @@ u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 /* ---- frames out ---- */
 
 /* More parts than the platform gathers: copy them into one. */
-static enum status send_copied(const struct pbuf *frame, const struct platform_missing_sum *missing)
+static enum status send_copied(const struct pbuf *frame, const struct platform_offload *offload)
 {
     static uint8_t copy[PLATFORM_FRAME_MAX_BYTES];
     pbuf_copy_partial(frame, copy, frame->tot_len, 0);
     const struct bytes part = {copy, frame->tot_len};
-    return platform_nic_send(&part, 1, missing);
+    return platform_nic_send(&part, 1, offload);
 }
 
-static enum status send_parts(const struct pbuf *frame, const struct platform_missing_sum *missing)
+static enum status send_parts(const struct pbuf *frame, const struct platform_offload *offload)
 {
     struct bytes parts[PLATFORM_FRAME_PARTS_MAX];
     size_t count = 0;
     for (const struct pbuf *part = frame; part != NULL; part = part->next) {
         if (count == PLATFORM_FRAME_PARTS_MAX)
-            return send_copied(frame, missing);
+            return send_copied(frame, offload);
         parts[count++] = bytes_of(part->payload, part->len);
     }
-    return platform_nic_send(parts, count, missing);
+    return platform_nic_send(parts, count, offload);
 }
 
 /* Where TCP's header begins in a frame of lwIP's, which has its headers in one piece and no options before that; 0: none. */
@@ -113,21 +115,15 @@ static uint16_t tcp_offset(struct bytes start)
     return is_ipv6 && start.size >= ipv6 + TCP_BYTES ? (uint16_t)ipv6 : 0;
 }
 
-/* What lwIP left to the interface: the sum of the pseudo header goes where that of all will. False: the frame is complete. */
-static bool prepare_sum(struct pbuf *frame, struct platform_missing_sum *missing)
+/* What lwIP left to the interface: the sum of the pseudo header goes where that of all will. */
+static void prepare_sum(struct pbuf *frame, uint16_t tcp, struct platform_offload *offload)
 {
-    if ((netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP) != 0)
-        return false;
-    uint16_t tcp = tcp_offset(bytes_of(frame->payload, frame->len));
-    if (tcp == 0)
-        return false;
     uint8_t *data = frame->payload;
     const size_t addresses_bytes = tcp == ETHERNET_BYTES + IPV4_BYTES ? 8 : 32; /* right before TCP */
     uint64_t size = (uint64_t)frame->tot_len - tcp;
-    *missing = (struct platform_missing_sum){.start_offset = tcp, .sum_offset = TCP_SUM_OFFSET};
+    *offload = (struct platform_offload){.start_offset = tcp, .sum_offset = TCP_SUM_OFFSET};
     packet_put16(data + tcp + TCP_SUM_OFFSET,
                  packet_sum(bytes_of(data + tcp - addresses_bytes, addresses_bytes), IP_PROTO_TCP + size));
-    return true;
 }
 
 static bool count_sent(enum status status)
@@ -138,6 +134,42 @@ static bool count_sent(enum status status)
 }
 
 /* A full device queue is told of and tried once more: a drop costs TCP a retransmission. */
+static enum status send_or_flush(const struct pbuf *frame, const struct platform_offload *offload)
+{
+    enum status status = send_parts(frame, offload);
+    if (status == STATUS_AGAIN) {
+        platform_nic_flush();
+        status = send_parts(frame, offload);
+    }
+    return status;
+}
+
+/* The segments that have waited for each other. */
+static void send_train(void)
+{
+    struct platform_offload offload;
+    struct pbuf frame = {.next = NULL};
+    const struct bytes whole = train_take(&offload);
+    if (whole.size == 0)
+        return;
+    memcpy(&frame.payload, &whole.data, sizeof frame.payload);
+    frame.len = (u16_t)whole.size;
+    frame.tot_len = frame.len;
+    (void)count_sent(send_or_flush(&frame, &offload)); /* lost, it is sent again as what was lost on a wire */
+}
+
+static bool join_train(const struct pbuf *frame, uint16_t tcp)
+{
+    enum train_step step = tcp != 0 ? train_join(frame, tcp) : TRAIN_REFUSED;
+    if (step == TRAIN_REFUSED) {
+        send_train();
+        step = tcp != 0 ? train_join(frame, tcp) : TRAIN_REFUSED;
+    }
+    if (step == TRAIN_COMPLETE)
+        send_train();
+    return step != TRAIN_REFUSED;
+}
+
 static err_t send_frame(struct netif *from, struct pbuf *frame)
 {
     (void)from;
@@ -145,14 +177,20 @@ static err_t send_frame(struct netif *from, struct pbuf *frame)
         return ERR_BUF;
     if (!neighbours_note_question(bytes_of(frame->payload, frame->len)) && muted)
         return ERR_OK;
-    struct platform_missing_sum sum;
-    const struct platform_missing_sum *missing = prepare_sum(frame, &sum) ? &sum : NULL;
-    enum status status = send_parts(frame, missing);
-    if (status == STATUS_AGAIN) {
-        platform_nic_flush();
-        status = send_parts(frame, missing);
-    }
-    return count_sent(status) ? ERR_OK : ERR_IF;
+    bool leaves_sums = (netif.chksum_flags & NETIF_CHECKSUM_GEN_TCP) == 0;
+    uint16_t tcp = leaves_sums ? tcp_offset(bytes_of(frame->payload, frame->len)) : 0;
+    if (cuts_segments && join_train(frame, tcp))
+        return ERR_OK;
+    struct platform_offload offload;
+    if (tcp != 0)
+        prepare_sum(frame, tcp, &offload);
+    return count_sent(send_or_flush(frame, tcp != 0 ? &offload : NULL)) ? ERR_OK : ERR_IF;
+}
+
+void link_end_turn(void)
+{
+    send_train();
+    platform_nic_flush();
 }
 
 void link_send(struct bytes frame)
@@ -240,6 +278,7 @@ static void follow_link(void)
     struct platform_nic nic;
     platform_nic_info(&nic);
     bool up = nic.present && nic.link_up;
+    cuts_segments = nic.cuts_segments;
     NETIF_SET_CHECKSUM_CTRL(&netif, nic.fills_sums ? NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP
                                                    : NETIF_CHECKSUM_ENABLE_ALL);
     if (up == (netif_is_link_up(&netif) != 0))

@@ -25,6 +25,9 @@ enum status link_start(const struct link_options *options) MUST_USE;
 /* Take in at most LINK_FRAMES_PER_TURN frames, run what timers are due. True if a frame came. */
 bool link_poll(void);
 
+/* At the end of each turn: send what it has gathered. */
+void link_end_turn(void);
+
 /* Our station address, 6 bytes. */
 const uint8_t *link_mac(void);
 

@@ -1,6 +1,6 @@
 /*
  * The network interface of the Linux target: a TAP device. One read or write moves one frame, with a header before it
- * that says of its check sums what virtio's does; the kernel queues, so that there is nothing to flush.
+ * that says of check sums and cutting what virtio's does; the kernel queues, so that there is nothing to flush.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -17,7 +17,8 @@
 #include "platform/linux/linux.h"
 #include "platform/platform.h"
 
-#define ETHERNET_MTU_BYTES 1500
+#define ETHERNET_MTU_BYTES  1500
+#define IPV6_TYPE_HIGH_BYTE 0x86 /* of 0x86dd; IPv4 has 0x0800 */
 
 static int tap = -1;
 static uint8_t mac[6];
@@ -111,6 +112,7 @@ void platform_nic_info(struct platform_nic *nic)
     nic->link_up = true;
     nic->mtu_bytes = ETHERNET_MTU_BYTES;
     nic->fills_sums = true;
+    nic->cuts_segments = true;
     memcpy(nic->mac, mac, sizeof mac);
 }
 
@@ -133,8 +135,21 @@ size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known)
     }
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count,
-                              const struct platform_missing_sum *missing)
+/* The Ethernet header of a frame tells the kind of IP that is to be cut. */
+static void describe(const uint8_t *frame, const struct platform_offload *offload,
+                     struct virtio_net_hdr *header)
+{
+    header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header->csum_start = offload->start_offset;
+    header->csum_offset = offload->sum_offset;
+    if (offload->segment_bytes == 0)
+        return;
+    header->gso_type = frame[12] == IPV6_TYPE_HIGH_BYTE ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+    header->gso_size = offload->segment_bytes;
+    header->hdr_len = offload->header_bytes;
+}
+
+enum status platform_nic_send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
     struct virtio_net_hdr header = {.flags = 0};
     struct iovec vector[1 + PLATFORM_FRAME_PARTS_MAX] = {{&header, sizeof header}};
@@ -147,11 +162,8 @@ enum status platform_nic_send(const struct bytes *parts, size_t count,
         memcpy(&vector[1 + i].iov_base, &parts[i].data, sizeof vector[i].iov_base);
         vector[1 + i].iov_len = parts[i].size;
     }
-    if (missing != NULL) {
-        header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-        header.csum_start = missing->start_offset;
-        header.csum_offset = missing->sum_offset;
-    }
+    if (offload != NULL)
+        describe(parts[0].data, offload, &header);
     do
         written = writev(tap, vector, 1 + (int)count);
     while (written < 0 && errno == EINTR);

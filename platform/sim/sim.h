@@ -128,6 +128,9 @@ void sim_set_nic(bool present, bool link_up, uint16_t mtu_bytes);
 /* Does the interface fill in check sums that the app leaves out? Not after a reset. */
 void sim_set_fills_sums(bool fills);
 
+/* And cuts between segments of TCP, as struct platform_offload says; then it fills sums in too. */
+void sim_set_cuts_segments(bool cuts);
+
 /* A frame arrives for the app. STATUS_FULL when SIM_WIRE_FRAMES_MAX wait, STATUS_TOO_LARGE past 64 KiB. */
 enum status sim_wire_put(struct bytes frame) MUST_USE;
 

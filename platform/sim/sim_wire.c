@@ -72,6 +72,7 @@ void sim_wire_reset(void)
     sim_wire_clear();
     wire.send_capacity = SIM_WIRE_FRAMES_MAX;
     wire.nic.fills_sums = false;
+    wire.nic.cuts_segments = false;
 }
 
 void sim_set_nic(bool present, bool link_up, uint16_t mtu_bytes)
@@ -84,6 +85,13 @@ void sim_set_nic(bool present, bool link_up, uint16_t mtu_bytes)
 void sim_set_fills_sums(bool fills)
 {
     wire.nic.fills_sums = fills;
+    wire.nic.cuts_segments = wire.nic.cuts_segments && fills;
+}
+
+void sim_set_cuts_segments(bool cuts)
+{
+    wire.nic.fills_sums = wire.nic.fills_sums || cuts;
+    wire.nic.cuts_segments = cuts;
 }
 
 void sim_set_send_queue(size_t frames)
@@ -140,7 +148,7 @@ size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known)
     return 0;
 }
 
-static size_t parts_size(const struct bytes *parts, size_t count)
+static size_t parts_size(const struct bytes *parts, size_t count, size_t size_max)
 {
     size_t size = 0;
 
@@ -148,47 +156,138 @@ static size_t parts_size(const struct bytes *parts, size_t count)
         sim_misuse("platform_nic_send: more than PLATFORM_FRAME_PARTS_MAX parts");
     for (size_t i = 0; i < count; i++)
         size += parts[i].size;
-    if (size == 0 || size > PLATFORM_FRAME_MAX_BYTES)
-        sim_misuse("platform_nic_send: an empty frame, or one larger than PLATFORM_FRAME_MAX_BYTES");
+    if (size == 0 || size > size_max)
+        sim_misuse("platform_nic_send: an empty frame, or one that is too large");
     return size;
 }
 
-/* RFC 1071, over a frame whose check sum has that of the pseudo header in its place. */
-static void fill_sum(uint8_t *frame, size_t size, const struct platform_missing_sum *missing)
+static void put_word(uint8_t *at, size_t bytes, uint32_t value)
 {
-    size_t at = (size_t)missing->start_offset + missing->sum_offset;
-    uint32_t sum = 0;
+    for (size_t i = bytes; i-- > 0; value >>= 8)
+        at[i] = (uint8_t)value;
+}
+
+static uint32_t get_word(const uint8_t *at, size_t bytes)
+{
+    uint32_t value = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+/* RFC 1071. */
+static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
+{
+    for (size_t i = 0; i < size; i++)
+        sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
+    while (sum > 0xffff)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+/* Over a frame whose check sum has that of the pseudo header in its place. */
+static void fill_sum(uint8_t *frame, size_t size, const struct platform_offload *offload)
+{
+    size_t at = (size_t)offload->start_offset + offload->sum_offset;
 
     if (!wire.nic.fills_sums || at + 2 > size)
         sim_misuse("platform_nic_send: a sum is missing that nobody fills in");
-    for (size_t i = missing->start_offset; i < size; i++)
-        sum += (i - missing->start_offset) % 2 == 0 ? (uint32_t)frame[i] << 8 : frame[i];
-    while (sum > 0xffff)
-        sum = (sum & 0xffff) + (sum >> 16);
-    frame[at] = (uint8_t)(~sum >> 8);
-    frame[at + 1] = (uint8_t)~sum;
+    put_word(frame + at, 2, ~sum_of(frame + offload->start_offset, size - offload->start_offset, 0));
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count,
-                              const struct platform_missing_sum *missing)
+static void push_copy(const uint8_t *data, size_t size)
 {
-    size_t size = parts_size(parts, count);
+    uint8_t *copy = sim_allocate(size);
+
+    memcpy(copy, data, size);
+    queue_push(&wire.from_app, copy, size);
+    wire.unflushed++;
+}
+
+/* ---- cutting between segments of TCP ---- */
+
+#define ETHERNET_BYTES 14
+#define IPV4_BYTES     20
+#define TCP_PSH_OR_FIN 9
+
+/* Is the large frame one that can be cut: its length right, and its IPv4 header's sum? */
+static bool can_be_cut(const uint8_t *frame, size_t size, const struct platform_offload *offload)
+{
+    const uint8_t *ip = frame + ETHERNET_BYTES;
+    size_t tcp = offload->start_offset;
+
+    if (!wire.nic.cuts_segments || size <= offload->header_bytes || offload->sum_offset != 16 ||
+        tcp + (size_t)(frame[tcp + 12] >> 4) * 4 != offload->header_bytes)
+        return false;
+    if (frame[12] != 8)
+        return get_word(ip + 4, 2) == size - tcp;
+    return get_word(ip + 2, 2) == size - ETHERNET_BYTES && sum_of(ip, IPV4_BYTES, 0) == 0xffff;
+}
+
+/* The IP header of a frame of this size, and in place of TCP's sum that of the pseudo header: of the large frame, put
+ * right. */
+static void cut_headers(uint8_t *frame, size_t size, size_t large_size,
+                        const struct platform_offload *offload, uint32_t index)
+{
+    uint8_t *ip = frame + ETHERNET_BYTES, *sum = frame + offload->start_offset + offload->sum_offset;
+
+    put_word(sum, 2, (get_word(sum, 2) + 0xffff - (uint32_t)(large_size - size)) % 0xffff);
+    if (frame[12] != 8) {
+        put_word(ip + 4, 2, (uint32_t)(size - offload->start_offset));
+        return;
+    }
+    put_word(ip + 2, 2, (uint32_t)(size - ETHERNET_BYTES));
+    put_word(ip + 4, 2, get_word(ip + 4, 2) + index);
+    put_word(ip + 10, 2, 0);
+    put_word(ip + 10, 2, ~sum_of(ip, IPV4_BYTES, 0));
+}
+
+static void cut(const uint8_t *large, size_t size, const struct platform_offload *offload)
+{
+    uint8_t frame[PLATFORM_FRAME_MAX_BYTES];
+    size_t headers = offload->header_bytes, most = offload->segment_bytes;
+
+    if (!can_be_cut(large, size, offload) || headers + most > sizeof frame)
+        sim_misuse("platform_nic_send: a frame that cannot be cut");
+    for (size_t at = headers; at < size; at += most) {
+        size_t data = size - at < most ? size - at : most;
+        uint8_t *tcp = frame + offload->start_offset;
+        memcpy(frame, large, headers);
+        memcpy(frame + headers, large + at, data);
+        put_word(tcp + 4, 4, get_word(tcp + 4, 4) + (uint32_t)(at - headers));
+        if (at + data < size)
+            tcp[13] &= (uint8_t)~TCP_PSH_OR_FIN;
+        cut_headers(frame, headers + data, size, offload, (uint32_t)((at - headers) / most));
+        fill_sum(frame, headers + data, offload);
+        push_copy(frame, headers + data);
+    }
+}
+
+enum status platform_nic_send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
+{
+    uint8_t frame[PLATFORM_UNCUT_MAX_BYTES] = {0};
+    bool is_cut = offload != NULL && offload->segment_bytes > 0;
+    size_t size = parts_size(parts, count, is_cut ? PLATFORM_UNCUT_MAX_BYTES : PLATFORM_FRAME_MAX_BYTES);
+    size_t filled = 0;
 
     if (!wire.nic.present)
         return STATUS_IO;
-    if (wire.from_app.count >= wire.send_capacity)
+    size_t frames = is_cut ? (size + offload->segment_bytes - 1) / offload->segment_bytes : 1;
+    if (wire.from_app.count + frames > wire.send_capacity)
         return STATUS_AGAIN;
-    uint8_t *copy = sim_allocate(size);
-    size_t filled = 0;
     for (size_t i = 0; i < count; i++) {
         if (parts[i].size != 0)
-            memcpy(copy + filled, parts[i].data, parts[i].size);
+            memcpy(frame + filled, parts[i].data, parts[i].size);
         filled += parts[i].size;
     }
-    if (missing != NULL)
-        fill_sum(copy, size, missing);
-    queue_push(&wire.from_app, copy, size);
-    wire.unflushed++;
+    if (is_cut) {
+        cut(frame, size, offload);
+        return STATUS_OK;
+    }
+    if (offload != NULL)
+        fill_sum(frame, size, offload);
+    push_copy(frame, size);
     return STATUS_OK;
 }
 

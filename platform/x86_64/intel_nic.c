@@ -195,10 +195,10 @@ static size_t receive(uint8_t *frame, size_t capacity, bool *sums_known)
     return intel_ring_receive(&receive_ring, frame, capacity);
 }
 
-/* Its info says that it fills in no sums, so none is missing. */
-static enum status send(const struct bytes *parts, size_t count, const struct platform_missing_sum *missing)
+/* Its info says that it fills in no sums, so none is offload. */
+static enum status send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
-    (void)missing;
+    (void)offload;
     if (!intel_ring_has_room(&send_ring)) {
         intel_ring_tell(&send_ring);
         return STATUS_AGAIN;

@@ -142,13 +142,14 @@ static size_t total_size(const struct bytes *parts, size_t count)
     return total;
 }
 
-enum status platform_nic_send(const struct bytes *parts, size_t count,
-                              const struct platform_missing_sum *missing)
+enum status platform_nic_send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
-    if (count > PLATFORM_FRAME_PARTS_MAX || total_size(parts, count) > PLATFORM_FRAME_MAX_BYTES) {
+    bool is_cut = offload != NULL && offload->segment_bytes > 0;
+    size_t size_max = is_cut ? PLATFORM_UNCUT_MAX_BYTES : PLATFORM_FRAME_MAX_BYTES;
+    if (count > PLATFORM_FRAME_PARTS_MAX || total_size(parts, count) > size_max) {
         platform_panic("platform_nic_send: the frame is too large");
     }
-    return driver != NULL ? driver->send(parts, count, missing) : STATUS_IO;
+    return driver != NULL ? driver->send(parts, count, offload) : STATUS_IO;
 }
 
 void platform_nic_flush(void)

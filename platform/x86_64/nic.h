@@ -35,7 +35,7 @@ struct nic_driver {
     enum status (*start)(const struct nic *nic); /* takes memory; says on the console what failed */
     void (*info)(struct platform_nic *info);
     size_t (*receive)(uint8_t *frame, size_t capacity, bool *sums_known);
-    enum status (*send)(const struct bytes *parts, size_t count, const struct platform_missing_sum *missing);
+    enum status (*send)(const struct bytes *parts, size_t count, const struct platform_offload *offload);
     void (*flush)(void);
 
     /* Tell the device of what is queued and let it interrupt. False when a frame (or room to send, if it had run out) is

@@ -134,6 +134,12 @@ void virtq_describe(struct virtq *queue, uint16_t id, const void *memory, uint32
                                    (uint16_t)((id + 1) & (queue->size - 1))};
 }
 
+void virtq_chain(struct virtq *queue, uint16_t id, uint16_t next)
+{
+    queue->descriptors[id].flags |= VIRTQ_NEXT;
+    queue->descriptors[id].next = next;
+}
+
 void virtq_offer(struct virtq *queue, uint16_t head)
 {
     queue->available[2 + (queue->available_next & (queue->size - 1))] = head;

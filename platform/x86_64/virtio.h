@@ -96,8 +96,11 @@ uint16_t virtio_config16(struct virtio_device *device, uint32_t offset);
 uint32_t virtio_config32(struct virtio_device *device, uint32_t offset);
 uint64_t virtio_config64(struct virtio_device *device, uint32_t offset);
 
-/* Fill descriptor `id`. */
+/* Fill descriptor `id`; with VIRTQ_NEXT the one after it follows. */
 void virtq_describe(struct virtq *queue, uint16_t id, const void *memory, uint32_t size, uint16_t flags);
+
+/* Let another descriptor follow this one, which has been filled. */
+void virtq_chain(struct virtq *queue, uint16_t id, uint16_t next);
 
 /* Offer the chain that begins at `head`; seen by the device at the next virtq_publish(). */
 void virtq_offer(struct virtq *queue, uint16_t head);

@@ -1,8 +1,9 @@
 /*
- * Virtio 1.1, 5.1. Descriptor i always describes buffer i; a header of 12 bytes comes before each frame.
+ * Virtio 1.1, 5.1. Descriptor i always describes buffer i; a header of 12 bytes comes before each frame. What the device is
+ * to cut takes a chain of buffers, all other frames one.
  *
- * Check sums of TCP are left to a device that offers it, in both directions. What it says of a received frame is one bit to
- * us: the offsets that come with it are not looked at, as nobody here completes a sum.
+ * Check sums of TCP are left to a device that offers it, in both directions, and cutting between its segments. What it says
+ * of a received frame is one bit to us: the offsets that come with it are not looked at, as nobody here completes a sum.
  */
 #include <string.h>
 
@@ -17,6 +18,9 @@
 #define FEATURE_SUM_RECEIVED (1ULL << 1) /* VIRTIO_NET_F_GUEST_CSUM */
 #define FEATURE_MTU          (1ULL << 3)
 #define FEATURE_MAC          (1ULL << 5)
+#define FEATURE_CUT_IPV4     (1ULL << 11) /* VIRTIO_NET_F_HOST_TSO4 */
+#define FEATURE_CUT_IPV6     (1ULL << 12) /* VIRTIO_NET_F_HOST_TSO6 */
+#define FEATURES_CUT         (FEATURE_SUM_SENT | FEATURE_CUT_IPV4 | FEATURE_CUT_IPV6)
 #define FEATURE_STATUS       (1ULL << 16)
 #define CONFIG_MAC           0U
 #define CONFIG_STATUS        6U
@@ -29,13 +33,16 @@
 #define BUFFER_BYTES         1536U
 #define HEADER_NEEDS_SUM     1U
 #define HEADER_SUM_IS_GOOD   2U
+#define CUT_TCP_IPV4         1U
+#define CUT_TCP_IPV6         4U
+#define IPV6_TYPE_HIGH_BYTE  0x86U /* of 0x86dd; IPv4 has 0x0800 */
 #define MTU_MIN              68U
 #define OFFER_BATCH          32U /* receive buffers given back to the device at once */
 
-/* Before each frame, little-endian; segmentation and merged buffers, which we do not agree on, leave the rest zero. */
+/* Before each frame, little-endian; merged buffers, which we do not agree on, leave the last zero. */
 struct header {
     uint8_t flags;
-    uint8_t segmentation;
+    uint8_t cut;
     uint16_t header_bytes;
     uint16_t segment_bytes;
     uint16_t sum_start;
@@ -51,6 +58,7 @@ static uint8_t *receive_buffers;
 static uint8_t *send_buffers;
 static bool receive_owned_by_device[QUEUE_SIZE];
 static bool send_owned_by_device[QUEUE_SIZE];
+static uint16_t send_next[QUEUE_SIZE]; /* of a buffer that is sent: the next of its frame; itself: the last */
 static uint16_t send_free[QUEUE_SIZE]; /* a stack of buffers that the device does not own */
 static uint16_t send_free_count;
 static struct platform_nic info;
@@ -85,6 +93,7 @@ static void read_config(const struct nic *nic)
     info.mtu_bytes = mtu >= MTU_MIN && mtu <= NIC_MTU ? mtu : NIC_MTU;
     info.link_up = read_link(net);
     info.fills_sums = (net->features & FEATURE_SUM_SENT) != 0;
+    info.cuts_segments = (net->features & FEATURES_CUT) == FEATURES_CUT;
 }
 
 static void offer_receive(uint16_t id)
@@ -193,6 +202,18 @@ static size_t receive(uint8_t *frame, size_t capacity, bool *sums_known)
     return size;
 }
 
+/* The buffers of one frame are ours again. */
+static void reclaim_frame(uint16_t id)
+{
+    uint16_t last;
+    do {
+        last = id;
+        send_owned_by_device[id] = false;
+        send_free[send_free_count++] = id;
+        id = send_next[id];
+    } while (id != last);
+}
+
 /* Take back the buffers that the device has sent. */
 static void reclaim_sent(void)
 {
@@ -203,37 +224,95 @@ static void reclaim_sent(void)
             virtio_give_up(net, "returned a send buffer twice");
             return;
         }
-        send_owned_by_device[id] = false;
-        send_free[send_free_count++] = id;
+        reclaim_frame(id);
     }
 }
 
-static enum status send(const struct bytes *parts, size_t count, const struct platform_missing_sum *missing)
+static struct header describe(const uint8_t *frame, const struct platform_offload *offload)
+{
+    struct header header = {.flags = 0};
+    if (offload == NULL) {
+        return header;
+    }
+    header.flags = HEADER_NEEDS_SUM;
+    header.sum_start = offload->start_offset;
+    header.sum_offset = offload->sum_offset;
+    if (offload->segment_bytes > 0) {
+        header.cut = frame[12] == IPV6_TYPE_HIGH_BYTE ? CUT_TCP_IPV6 : CUT_TCP_IPV4;
+        header.header_bytes = offload->header_bytes;
+        header.segment_bytes = offload->segment_bytes;
+    }
+    return header;
+}
+
+/* Buffers being filled, one after the other. */
+struct filling {
+    uint16_t head;
+    uint16_t id;   /* the one that has room */
+    uint32_t used; /* of it */
+};
+
+static uint16_t take_buffer(void)
+{
+    uint16_t id = send_free[--send_free_count];
+    send_next[id] = id;
+    return id;
+}
+
+static void finish_buffer(const struct filling *filling)
+{
+    virtq_describe(&send_queue, filling->id, send_buffer(filling->id), filling->used, 0);
+}
+
+static void fill(struct filling *filling, struct bytes bytes)
+{
+    while (bytes.size > 0) {
+        if (filling->used == BUFFER_BYTES) {
+            uint16_t next = take_buffer();
+            finish_buffer(filling);
+            virtq_chain(&send_queue, filling->id, next);
+            send_next[filling->id] = next;
+            filling->id = next;
+            filling->used = 0;
+        }
+        size_t room = BUFFER_BYTES - filling->used;
+        size_t size = bytes.size < room ? bytes.size : room;
+        memcpy(send_buffer(filling->id) + filling->used, bytes.data, size);
+        filling->used += (uint32_t)size;
+        bytes.data += size;
+        bytes.size -= size;
+    }
+}
+
+static size_t buffers_for(const struct bytes *parts, size_t count)
+{
+    size_t size = HEADER_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        size += parts[i].size;
+    }
+    return (size + BUFFER_BYTES - 1) / BUFFER_BYTES;
+}
+
+static enum status send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
     if (!usable()) {
         return STATUS_IO;
     }
     reclaim_sent();
-    if (send_free_count == 0) {
+    if (send_free_count < buffers_for(parts, count)) {
         virtq_publish(&send_queue);
         return usable() ? STATUS_AGAIN : STATUS_IO;
     }
-    uint16_t id = send_free[--send_free_count];
-    uint8_t *end = send_buffer(id) + HEADER_BYTES;
-    struct header *header = (struct header *)send_buffer(id);
-    *header = (struct header){.flags = 0};
-    if (missing != NULL) {
-        header->flags = HEADER_NEEDS_SUM;
-        header->sum_start = missing->start_offset;
-        header->sum_offset = missing->sum_offset;
-    }
+    const struct header header = describe(parts[0].data, offload);
+    struct filling filling = {.head = take_buffer()};
+    filling.id = filling.head;
+    fill(&filling, (struct bytes){(const uint8_t *)&header, sizeof header});
     for (size_t i = 0; i < count; i++) {
-        memcpy(end, parts[i].data, parts[i].size);
-        end += parts[i].size;
+        fill(&filling, parts[i]);
     }
-    virtq_describe(&send_queue, id, send_buffer(id), (uint32_t)(end - send_buffer(id)), 0);
-    send_owned_by_device[id] = true;
-    virtq_offer(&send_queue, id);
+    finish_buffer(&filling);
+    send_owned_by_device[filling.head] = true;
+    virtq_offer(&send_queue, filling.head);
     return STATUS_OK;
 }
 
@@ -277,7 +356,7 @@ static const struct nic_driver driver = {"virtio-net", has_link, start,       re
 
 void virtio_net_attach(struct virtio_device *device)
 {
-    uint64_t wanted = FEATURE_SUM_SENT | FEATURE_SUM_RECEIVED | FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU |
+    uint64_t wanted = FEATURES_CUT | FEATURE_SUM_RECEIVED | FEATURE_MAC | FEATURE_STATUS | FEATURE_MTU |
                       VIRTIO_FEATURE_EVENT_INDEX;
     if (virtio_start(device, wanted) != STATUS_OK) {
         return;

@@ -26,7 +26,8 @@
 #define QUEUES_MAX   8
 #define QUIET_CALLS  100 /* looks at the clock without progress before it jumps past every patience */
 #define JUMP_NS      40000000000ULL
-#define SUM_FEATURES 3U  /* check sums, sent and received */
+#define NET_FEATURES 0x1803U /* check sums, sent and received; cutting of TCP by IPv4 and IPv6 */
+#define CHAIN_MAX    16
 #define FRAME_BYTES  512 /* what the device says to have received, as a rule */
 
 bool hostile_is_honest;
@@ -76,7 +77,7 @@ static void serve(size_t n)
     uint32_t total = 0;
     seen[n]++;
     quiet_calls = 0;
-    for (uint32_t id = head, steps = 0; steps < 4 && id < q->size; steps++) {
+    for (uint32_t id = head, steps = 0; steps < CHAIN_MAX && id < q->size; steps++) {
         struct virtq_descriptor *d = &q->descriptors[id];
         if (d->address == 0) {
             break;
@@ -127,7 +128,7 @@ static void set_status(struct virtio_device *d, uint8_t status)
 static uint64_t get_features(struct virtio_device *d)
 {
     (void)d;
-    uint64_t random = hostile_is_honest ? VIRTIO_FEATURE_EVENT_INDEX | SUM_FEATURES
+    uint64_t random = hostile_is_honest ? VIRTIO_FEATURE_EVENT_INDEX | NET_FEATURES
                                         : (uint64_t)chance(1U << 24) << 8 | chance(256);
     return lies(500) ? random : random | VIRTIO_FEATURE_VERSION_1;
 }
@@ -225,17 +226,19 @@ _Noreturn void platform_panic(const char *sentence)
 
 static size_t use_net(void)
 {
-    static uint8_t frame[PLATFORM_FRAME_MAX_BYTES];
+    static uint8_t frame[PLATFORM_UNCUT_MAX_BYTES];
     struct platform_nic nic;
     platform_nic_info(&nic);
     bool sums_known;
-    size_t size = platform_nic_receive(frame, sizeof frame, &sums_known);
-    if (size > sizeof frame) {
+    size_t size = platform_nic_receive(frame, PLATFORM_FRAME_MAX_BYTES, &sums_known);
+    if (size > PLATFORM_FRAME_MAX_BYTES) {
         abort();
     }
-    struct bytes parts[2] = {{frame, 14}, {frame + 14, chance(1500)}};
-    const struct platform_missing_sum missing = {14, 16};
-    enum status status = platform_nic_send(parts, 2, nic.fills_sums && chance(2) == 0 ? &missing : NULL);
+    bool is_cut = nic.cuts_segments && chance(2) == 0;
+    struct bytes parts[2] = {{frame, 14}, {frame + 14, chance(is_cut ? sizeof frame - 14 : 1500)}};
+    const struct platform_offload offload = {34, 16, 54, is_cut ? 1460 : 0};
+    enum status status =
+        platform_nic_send(parts, 2, is_cut || (nic.fills_sums && chance(2) == 0) ? &offload : NULL);
     if (chance(3) == 0) {
         platform_nic_flush();
     }

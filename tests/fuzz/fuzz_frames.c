@@ -25,6 +25,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     (void)wire_start(NULL);
+    sim_set_cuts_segments(true);
     connect_host();
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "platform/platform.h"
 #include "platform/sim/sim.h"
 #include "tests/support/net_rig.h"
+#include "tests/support/stranger.h"
 
 #define TURNS_MAX   20000
 #define FRAMES_KEPT 64
@@ -250,6 +251,61 @@ static void test_sums_by_the_interface(void **state)
     sim_set_fills_sums(false);
 }
 
+/* Answers of several segments, pipelined, come as trains; the host looks at each segment that they were cut into. */
+static void get_many(void)
+{
+    char text[8 * 1024] = {0};
+    size_t size = 0;
+    static const char ask[] = WIRE_GET WIRE_GET WIRE_GET WIRE_GET WIRE_GET WIRE_GET WIRE_GET WIRE_GET;
+    assert_int_equal(mbedtls_ssl_write(&wired.client.ssl, (const uint8_t *)ask, sizeof ask - 1),
+                     sizeof ask - 1);
+    for (unsigned i = 0; i < 100; i++) {
+        wire_run(1);
+        int count = mbedtls_ssl_read(&wired.client.ssl, (uint8_t *)text + size, sizeof text - 1 - size);
+        size += count > 0 ? (size_t)count : 0;
+    }
+    unsigned answers = 0;
+    for (const char *at = text; (at = strstr(at, "HTTP/1.1 200 OK")) != NULL; at++)
+        answers++;
+    assert_int_equal(answers, 8);
+}
+
+/* The frames that it takes to answer; `segments` are what the host got. */
+static uint64_t frames_to_answer(bool cuts, uint64_t *segments)
+{
+    struct link_stats before, after;
+    sim_set_cuts_segments(cuts);
+    wire_open_client();
+    assert_true(wire_shake_hands());
+    link_stats(&before);
+    *segments = host.segment_count;
+    get_many();
+    link_stats(&after);
+    *segments = host.segment_count - *segments;
+    wire_end_client();
+    return after.sent_count - before.sent_count;
+}
+
+static void test_trains(void **state)
+{
+    (void)state;
+    const struct net_address guest = stranger_guest_link_local();
+    wire_wait_ms(3000); /* that address is looked for once */
+    memcpy(host.guest6, guest.bytes, sizeof guest.bytes);
+    for (int by_ipv6 = 0; by_ipv6 <= 1; by_ipv6++) {
+        uint64_t alone = 0, cut = 0;
+        host.by_ipv6 = by_ipv6;
+        const uint64_t sent_alone = frames_to_answer(false, &alone);
+        const uint64_t sent_cut = frames_to_answer(true, &cut);
+        assert_in_range(alone, 3, 20);
+        assert_int_equal(sent_alone, alone);
+        assert_in_range(sent_cut, 1, alone / 2);
+        assert_int_equal(cut, alone);
+    }
+    host.by_ipv6 = false;
+    sim_set_fills_sums(false);
+}
+
 static void test_bad_addresses(void **state)
 {
     (void)state;
@@ -281,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_link_goes_and_comes),
         cmocka_unit_test(test_full_send_queue),
         cmocka_unit_test(test_sums_by_the_interface),
+        cmocka_unit_test(test_trains),
         cmocka_unit_test(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, wire_start, NULL);

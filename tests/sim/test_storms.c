@@ -164,21 +164,13 @@ static void test_broadcast_storm(void **state)
 
 /* ---- IPv6 ---- */
 
-static struct net_address link_local(void)
-{
-    const uint8_t *mac = stranger_guest_mac();
-    struct net_address address = {
-        .bytes = {0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}};
-    return address;
-}
-
 static void put_icmp6(const struct net_address *from, uint8_t hop_limit, struct bytes message)
 {
     uint8_t out[256];
     const struct frame frame = {.source_mac = stranger_mac,
                                 .destination_mac = stranger_guest_mac(),
                                 .source = *from,
-                                .destination = link_local(),
+                                .destination = stranger_guest_link_local(),
                                 .protocol = FRAME_ICMP6,
                                 .hop_limit = hop_limit,
                                 .payload = message};
@@ -212,7 +204,7 @@ static size_t own_addresses(void)
 static void test_ipv6_serves(void **state)
 {
     (void)state;
-    struct net_address guest = link_local();
+    struct net_address guest = stranger_guest_link_local();
     wire_wait_ms(3000); /* its address is looked for once */
     assert_true(addresses_have(&guest));
     memcpy(host.guest6, guest.bytes, 16);
@@ -251,7 +243,7 @@ static void test_ipv6_autoconfiguration(void **state)
     wire_wait_ms(5000);
     assert_in_range(own_addresses(), before + 1, 5);
     assert_in_range(stranger_chunks(), 0, memory + 16);
-    struct net_address guest = link_local();
+    struct net_address guest = stranger_guest_link_local();
     assert_true(addresses_have(&guest));
 }
 
@@ -261,7 +253,7 @@ static void test_neighbour_storm(void **state)
     (void)state;
     uint8_t ask[32] = {135, [24] = 1, 1, 2, 0, 0, 0, 6, 6};
     uint8_t claim[32] = {136, [4] = 0x20, [24] = 2, 1, 2, 0, 0, 0, 6, 6};
-    struct net_address guest = link_local();
+    struct net_address guest = stranger_guest_link_local();
     memcpy(ask + 8, guest.bytes, 16);
     memcpy(claim + 8, host_address6, 16);
     memcpy(host.guest6, guest.bytes, 16);
@@ -302,7 +294,7 @@ static void test_extension_headers(void **state)
     (void)stranger_drain();
     for (unsigned i = 0; i < 2000; i++) {
         uint8_t frame[ETHERNET_BYTES + IPV6_BYTES + 160] = {0}, *ip = frame + ETHERNET_BYTES;
-        const struct net_address from = stranger_ipv6(0xfe80, 9), to = link_local();
+        const struct net_address from = stranger_ipv6(0xfe80, 9), to = stranger_guest_link_local();
         memcpy(frame, stranger_guest_mac(), 6);
         memcpy(frame + 6, stranger_mac, 6);
         packet_put16(frame + 12, 0x86dd);

@@ -41,7 +41,7 @@ void wire_turn(void)
     (void)link_poll();
     (void)server_step();
     commit();
-    platform_nic_flush();
+    link_end_turn();
 }
 
 int wire_start(void **state)

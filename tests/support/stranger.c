@@ -48,3 +48,11 @@ unsigned stranger_drain(void)
         count++;
     return count;
 }
+
+struct net_address stranger_guest_link_local(void)
+{
+    const uint8_t *mac = stranger_guest_mac();
+    struct net_address address = {
+        .bytes = {0xfe, 0x80, [8] = mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]}};
+    return address;
+}

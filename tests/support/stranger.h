@@ -16,6 +16,7 @@ size_t stranger_chunks(void);
 
 void stranger_put(const uint8_t *data, size_t size);
 const uint8_t *stranger_guest_mac(void);
+struct net_address stranger_guest_link_local(void);
 
 /* The address of host byte order; first::last. */
 struct net_address stranger_ipv4(uint32_t address);

@@ -224,14 +224,14 @@ static void test_wire_from_app(void **state)
 static void test_missing_sum(void **state)
 {
     static const uint8_t data[8] = {9, 9, 1, 2, 3, 4, 5, 0};
-    const struct platform_missing_sum missing = {.start_offset = 2, .sum_offset = 4};
+    const struct platform_offload offload = {.start_offset = 2, .sum_offset = 4};
     struct bytes part = {data, sizeof data};
     struct bytes frame;
 
     (void)state;
     sim_reset();
     sim_set_fills_sums(true);
-    assert_int_equal(platform_nic_send(&part, 1, &missing), STATUS_OK);
+    assert_int_equal(platform_nic_send(&part, 1, &offload), STATUS_OK);
     platform_nic_flush();
     assert_int_equal(sim_wire_take(&frame), STATUS_OK);
     assert_memory_equal(frame.data, "\x09\x09\x01\x02\x03\x04\xf6\xf9", 8);

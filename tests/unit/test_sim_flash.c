@@ -421,30 +421,6 @@ static void test_two_snapshots(void **state)
     sim_flash_snapshot_free(second);
 }
 
-/* States are told apart by what differs from the snapshot, however it came about. */
-static void test_difference(void **state)
-{
-    (void)state;
-    make(SIM_FLASH_NOR);
-    assert_int_equal(program(0, 64), SIM_END_RETURNED);
-    struct sim_flash_snapshot *before = sim_flash_save();
-    assert_int_equal(sim_flash_difference(before), 0);
-    assert_int_equal(program(BLOCK, 64), SIM_END_RETURNED);
-    uint64_t once = sim_flash_difference(before);
-    assert_int_not_equal(once, 0);
-    assert_int_equal(erase(2), SIM_END_RETURNED); /* it was blank */
-    assert_int_equal(sim_flash_difference(before), once);
-    assert_int_equal(erase(1), SIM_END_RETURNED);
-    assert_int_equal(sim_flash_difference(before), 0);
-    assert_int_equal(program(2 * BLOCK, 64), SIM_END_RETURNED); /* the same bytes elsewhere */
-    assert_int_not_equal(sim_flash_difference(before), once);
-    sim_flash_restore(before);
-    sim_flash_flip(BLOCK - 1, 1);
-    assert_int_not_equal(sim_flash_difference(before), 0);
-    assert_int_not_equal(sim_flash_difference(before), once);
-    sim_flash_snapshot_free(before);
-}
-
 /* Replaying the trace over the first snapshot ends in the same cells. */
 static void test_trace_replays(void **state)
 {
@@ -515,7 +491,6 @@ int main(void)
         cmocka_unit_test(test_stuck_and_blind_blocks),
         cmocka_unit_test(test_restore_brings_back_everything),
         cmocka_unit_test(test_two_snapshots),
-        cmocka_unit_test(test_difference),
         cmocka_unit_test(test_trace_replays),
         cmocka_unit_test(test_operation_hook),
     };
