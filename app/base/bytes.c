@@ -12,11 +12,6 @@ static uint8_t lower(uint8_t byte)
     return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte + ('a' - 'A')) : byte;
 }
 
-struct bytes bytes_of_string(const char *text)
-{
-    return bytes_of(text, strlen(text));
-}
-
 bool bytes_equal(struct bytes a, struct bytes b)
 {
     if (a.size != b.size || a.size == 0) {
@@ -37,7 +32,7 @@ bool bytes_equal_ignoring_case(struct bytes a, struct bytes b)
         return false;
     }
     for (size_t i = 0; i < a.size; i++) {
-        if (lower(a.data[i]) != lower(b.data[i])) {
+        if (a.data[i] != b.data[i] && lower(a.data[i]) != lower(b.data[i])) {
             return false;
         }
     }
@@ -131,11 +126,6 @@ void buffer_append(struct buffer *buffer, struct bytes bytes)
     if (place != NULL && bytes.size > 0) {
         memcpy(place, bytes.data, bytes.size);
     }
-}
-
-void buffer_append_string(struct buffer *buffer, const char *text)
-{
-    buffer_append(buffer, bytes_of_string(text));
 }
 
 void buffer_append_byte(struct buffer *buffer, uint8_t byte)

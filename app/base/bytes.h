@@ -16,8 +16,11 @@
 /* A view of a string literal, without its NUL. */
 #define BYTES_LITERAL(text) ((struct bytes){(const uint8_t *)("" text), sizeof(text) - 1})
 
-/* A view of a NUL-terminated string. */
-struct bytes bytes_of_string(const char *text);
+/* A view of a NUL-terminated string; of a literal its length is known when this is compiled. */
+static inline struct bytes bytes_of_string(const char *text)
+{
+    return (struct bytes){(const uint8_t *)text, __builtin_strlen(text)};
+}
 
 /* A view of memory. */
 static inline struct bytes bytes_of(const void *data, size_t size)
@@ -48,6 +51,27 @@ static inline struct bytes bytes_slice(struct bytes a, size_t offset, size_t siz
     return (struct bytes){offset > 0 ? a.data + offset : a.data, size};
 }
 
+/* Eight bytes in one word, to step over what needs no look: not 0 if one of them is below `limit` (at most 0x80), or is
+ * `byte`. */
+#define EIGHT_ONES UINT64_C(0x0101010101010101)
+#define EIGHT_HIGH UINT64_C(0x8080808080808080)
+static inline uint64_t eight_at(const uint8_t *data)
+{
+    uint64_t eight;
+    __builtin_memcpy(&eight, data, sizeof(eight));
+    return eight;
+}
+
+static inline uint64_t eight_below(uint64_t eight, uint8_t limit)
+{
+    return (eight - EIGHT_ONES * limit) & ~eight & EIGHT_HIGH;
+}
+
+static inline uint64_t eight_with(uint64_t eight, uint8_t byte)
+{
+    return eight_below(eight ^ EIGHT_ONES * byte, 1);
+}
+
 /* Index of the first `byte` in `a`, or a.size. */
 size_t bytes_find(struct bytes a, uint8_t byte);
 
@@ -73,7 +97,10 @@ static inline struct bytes buffer_view(const struct buffer *buffer)
  * (`capacity` is then 0 and `size` stays: the state of failure). A buffer over no memory has failed from the start.
  * The bytes must not overlap the buffer's own memory. */
 void buffer_append(struct buffer *buffer, struct bytes bytes);
-void buffer_append_string(struct buffer *buffer, const char *text);
+static inline void buffer_append_string(struct buffer *buffer, const char *text)
+{
+    buffer_append(buffer, bytes_of_string(text));
+}
 void buffer_append_byte(struct buffer *buffer, uint8_t byte);
 void buffer_append_u64(struct buffer *buffer, uint64_t value);
 static inline bool buffer_failed(const struct buffer *buffer)

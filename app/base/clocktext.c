@@ -4,6 +4,7 @@
 #include "base/clocktext.h"
 
 #include <assert.h>
+#include <string.h>
 
 #define DAY_S    86400
 #define LATEST_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
@@ -52,38 +53,32 @@ static uint32_t days_in_month(uint32_t year, uint32_t month)
 
 /* ---- writing ---- */
 
-static void write_digits(struct buffer *out, uint32_t value, uint32_t count)
+static void put_digits(uint8_t *at, uint32_t value, uint32_t count)
 {
-    uint8_t text[4];
-    assert(count <= sizeof(text));
     for (uint32_t i = count; i > 0; i--) {
-        text[i - 1] = (uint8_t)('0' + value % 10);
+        at[i - 1] = (uint8_t)('0' + value % 10);
         value /= 10;
     }
-    buffer_append(out, bytes_of(text, count));
 }
 
-static void write_time_of_day(struct buffer *out, uint32_t second_of_day)
+/* hh:mm:ss, over a text that has the colons. */
+static void put_time_of_day(uint8_t *at, uint32_t second_of_day)
 {
-    write_digits(out, second_of_day / 3600, 2);
-    buffer_append_byte(out, ':');
-    write_digits(out, second_of_day / 60 % 60, 2);
-    buffer_append_byte(out, ':');
-    write_digits(out, second_of_day % 60, 2);
+    put_digits(at, second_of_day / 3600, 2);
+    put_digits(at + 3, second_of_day / 60 % 60, 2);
+    put_digits(at + 6, second_of_day % 60, 2);
 }
 
 void time_write_rfc3339(struct buffer *out, int64_t unix_s)
 {
+    uint8_t text[] = "0000-00-00T00:00:00Z";
     assert(unix_s >= 0 && unix_s <= LATEST_S);
     struct date date = date_of_days((uint32_t)(unix_s / DAY_S));
-    write_digits(out, date.year, 4);
-    buffer_append_byte(out, '-');
-    write_digits(out, date.month, 2);
-    buffer_append_byte(out, '-');
-    write_digits(out, date.day, 2);
-    buffer_append_byte(out, 'T');
-    write_time_of_day(out, (uint32_t)(unix_s % DAY_S));
-    buffer_append_byte(out, 'Z');
+    put_digits(text, date.year, 4);
+    put_digits(text + 5, date.month, 2);
+    put_digits(text + 8, date.day, 2);
+    put_time_of_day(text + 11, (uint32_t)(unix_s % DAY_S));
+    buffer_append(out, bytes_of(text, sizeof(text) - 1));
 }
 
 void time_write_http(struct buffer *out, int64_t unix_s)
@@ -92,19 +87,16 @@ void time_write_http(struct buffer *out, int64_t unix_s)
                                          "Mon", "Tue", "Wed"}; /* day 0 was a Thursday */
     static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    uint8_t text[] = "Thu, 00 Jan 0000 00:00:00 GMT";
     assert(unix_s >= 0 && unix_s <= LATEST_S);
     uint32_t days = (uint32_t)(unix_s / DAY_S);
     struct date date = date_of_days(days);
-    buffer_append_string(out, day_names[days % 7]);
-    buffer_append_string(out, ", ");
-    write_digits(out, date.day, 2);
-    buffer_append_byte(out, ' ');
-    buffer_append_string(out, month_names[date.month - 1]);
-    buffer_append_byte(out, ' ');
-    write_digits(out, date.year, 4);
-    buffer_append_byte(out, ' ');
-    write_time_of_day(out, (uint32_t)(unix_s % DAY_S));
-    buffer_append_string(out, " GMT");
+    memcpy(text, day_names[days % 7], 3);
+    put_digits(text + 5, date.day, 2);
+    memcpy(text + 8, month_names[date.month - 1], 3);
+    put_digits(text + 12, date.year, 4);
+    put_time_of_day(text + 17, (uint32_t)(unix_s % DAY_S));
+    buffer_append(out, bytes_of(text, sizeof(text) - 1));
 }
 
 /* ---- reading ---- */

@@ -300,12 +300,14 @@ static size_t utf8_sequence_size(struct bytes text)
 enum status utf8_check(struct bytes text, size_t *count)
 {
     size_t points = 0;
-    for (size_t offset = 0; offset < text.size; points++) {
-        size_t size = utf8_sequence_size(bytes_slice(text, offset, text.size));
+    for (size_t offset = 0; offset < text.size;) {
+        bool is_ascii = text.size - offset >= 8 && (eight_at(text.data + offset) & EIGHT_HIGH) == 0;
+        size_t size = is_ascii ? 8 : utf8_sequence_size(bytes_slice(text, offset, text.size));
         if (size == 0) {
             return STATUS_INVALID;
         }
         offset += size;
+        points += is_ascii ? 8 : 1;
     }
     if (count != NULL) {
         *count = points;

@@ -12,31 +12,36 @@
 
 /* ---- classes of bytes ---- */
 
-static bool is_letter_or_digit(uint8_t byte)
-{
-    return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z');
-}
+enum {
+    IN_TOKEN = 1, /* RFC 9110 5.6.2 */
+    IN_HOST = 2,  /* an authority without user info: RFC 3986 3.2.2, 3.2.3 */
+    IN_PATH = 4,  /* RFC 3986 pchar and the slash; `%` is looked at by its followers */
+    IN_URI = IN_HOST | IN_PATH,
+    IN_ALL = IN_TOKEN | IN_URI
+};
 
-static bool is_one_of(uint8_t byte, struct bytes set)
-{
-    return bytes_find(set, byte) < set.size;
-}
+static const uint8_t classes[256] = {
+    ['0' ... '9'] = IN_ALL, ['A' ... 'Z'] = IN_ALL, ['a' ... 'z'] = IN_ALL, ['!'] = IN_ALL, ['$'] = IN_ALL,
+    ['%'] = IN_ALL,         ['&'] = IN_ALL,         ['\''] = IN_ALL,        ['*'] = IN_ALL, ['+'] = IN_ALL,
+    ['-'] = IN_ALL,         ['.'] = IN_ALL,         ['_'] = IN_ALL,         ['~'] = IN_ALL, ['#'] = IN_TOKEN,
+    ['^'] = IN_TOKEN,       ['`'] = IN_TOKEN,       ['|'] = IN_TOKEN,       ['('] = IN_URI, [')'] = IN_URI,
+    [','] = IN_URI,         [';'] = IN_URI,         ['='] = IN_URI,         [':'] = IN_URI, ['['] = IN_HOST,
+    [']'] = IN_HOST,        ['/'] = IN_PATH,        ['@'] = IN_PATH,
+};
 
 bool http_is_token_byte(uint8_t byte)
 {
-    return is_letter_or_digit(byte) || is_one_of(byte, BYTES_LITERAL("!#$%&'*+-.^_`|~"));
+    return (classes[byte] & IN_TOKEN) != 0;
 }
 
-/* What an authority may hold besides letters and digits (RFC 3986 3.2.2, 3.2.3); no user info. */
 static bool is_host_byte(uint8_t byte)
 {
-    return is_letter_or_digit(byte) || is_one_of(byte, BYTES_LITERAL("-._~:[]%!$&'()*+,;="));
+    return (classes[byte] & IN_HOST) != 0;
 }
 
-/* RFC 3986 pchar and the slash; `%` is looked at by its followers. */
 static bool is_path_byte(uint8_t byte)
 {
-    return is_letter_or_digit(byte) || is_one_of(byte, BYTES_LITERAL("/-._~:@%!$&'()*+,;="));
+    return (classes[byte] & IN_PATH) != 0;
 }
 
 static bool is_hex_digit(uint8_t byte)
@@ -44,7 +49,7 @@ static bool is_hex_digit(uint8_t byte)
     return (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'F') || (byte >= 'a' && byte <= 'f');
 }
 
-static bool all_bytes(struct bytes text, bool (*is_member)(uint8_t byte))
+static inline bool all_bytes(struct bytes text, bool (*is_member)(uint8_t byte))
 {
     for (size_t i = 0; i < text.size; i++) {
         if (!is_member(text.data[i])) {
@@ -235,22 +240,28 @@ static uint16_t read_connection(struct http_parser *parser, struct bytes value)
     return 0;
 }
 
-/* The headers that decide about the message itself. */
+static bool is_named(struct bytes name, const char *known)
+{
+    return bytes_equal_ignoring_case(name, bytes_of_string(known));
+}
+
+/* The headers that decide about the message itself, told apart by their sizes first. */
 static uint16_t note_header(struct http_parser *parser, struct bytes name, struct bytes value)
 {
-    static const struct {
-        const char *name;
-        uint16_t (*read)(struct http_parser *parser, struct bytes value);
-    } known[] = {
-        {"host", read_host},     {"content-length", read_length}, {"transfer-encoding", read_coding},
-        {"expect", read_expect}, {"connection", read_connection},
-    };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (bytes_equal_ignoring_case(name, bytes_of_string(known[i].name))) {
-            return known[i].read(parser, value);
-        }
+    switch (name.size) {
+    case 4:
+        return is_named(name, "host") ? read_host(parser, value) : 0;
+    case 6:
+        return is_named(name, "expect") ? read_expect(parser, value) : 0;
+    case 10:
+        return is_named(name, "connection") ? read_connection(parser, value) : 0;
+    case 14:
+        return is_named(name, "content-length") ? read_length(parser, value) : 0;
+    case 17:
+        return is_named(name, "transfer-encoding") ? read_coding(parser, value) : 0;
+    default:
+        return 0;
     }
-    return 0;
 }
 
 uint16_t http_read_header_line(struct http_parser *parser, struct bytes line, size_t offset)

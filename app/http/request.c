@@ -122,11 +122,20 @@ static void step_head(struct http_parser *parser, const uint8_t *data)
     }
 }
 
+/* All eight, and no tab among them. */
+static bool has_only_values(uint64_t eight)
+{
+    return (eight_below(eight, 0x20) | eight_with(eight, 0x7f)) == 0;
+}
+
 /* Step over bytes that mean nothing by themselves: most of a head. */
 static void skip_value_bytes(struct http_parser *parser, const uint8_t *data, size_t size)
 {
     size_t end = size < HTTP_HEAD_MAX_BYTES ? size : HTTP_HEAD_MAX_BYTES;
     size_t offset = parser->scanned_bytes;
+    while (end - offset >= 8 && has_only_values(eight_at(data + offset))) {
+        offset += 8;
+    }
     while (offset < end && http_is_value_byte(data[offset])) {
         offset++;
     }

@@ -26,12 +26,19 @@ static void write_escape(struct buffer *out, uint8_t byte)
     }
 }
 
+static bool has_escapes(uint64_t eight)
+{
+    return (eight_below(eight, 0x20) | eight_with(eight, '"') | eight_with(eight, '\\')) != 0;
+}
+
 void json_write_string(struct buffer *out, struct bytes text)
 {
     size_t start = 0; /* of what needs no escape */
     buffer_append_byte(out, '"');
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < 0x20 || short_escapes[text.data[i]] != 0) {
+        if (text.size - i >= 8 && !has_escapes(eight_at(text.data + i))) {
+            i += 7;
+        } else if (text.data[i] < 0x20 || short_escapes[text.data[i]] != 0) {
             buffer_append(out, bytes_slice(text, start, i - start));
             write_escape(out, text.data[i]);
             start = i + 1;
@@ -110,15 +117,24 @@ void json_end_array(struct json_writer *writer)
     end_container(writer, ']', false);
 }
 
+static void begin_member(struct json_writer *writer)
+{
+    assert(!writer->after_name && (writer->is_object >> writer->depth & 1) != 0);
+    begin_item(writer);
+}
+
 void json_name_of(struct json_writer *writer, const char *name)
 {
-    json_name_of_view(writer, bytes_of_string(name));
+    begin_member(writer);
+    buffer_append_byte(writer->out, '"');
+    buffer_append_string(writer->out, name);
+    buffer_append_string(writer->out, "\":");
+    writer->after_name = true;
 }
 
 void json_name_of_view(struct json_writer *writer, struct bytes name)
 {
-    assert(!writer->after_name && (writer->is_object >> writer->depth & 1) != 0);
-    begin_item(writer);
+    begin_member(writer);
     json_write_string(writer->out, name);
     buffer_append_byte(writer->out, ':');
     writer->after_name = true;

@@ -30,7 +30,7 @@ void json_end_object(struct json_writer *writer);
 void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
 
-/* A member name; one value must follow. */
+/* A member name; one value must follow. The first is for our own names, which need no escapes. */
 void json_name_of(struct json_writer *writer, const char *name);
 void json_name_of_view(struct json_writer *writer, struct bytes name);
 
