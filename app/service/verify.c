@@ -40,18 +40,10 @@ uint32_t verify_action(struct bytes text)
     return wellformed && right ? ref : 0;
 }
 
-/* 32 hex digits of a client id, or the uuid of a Token id. */
-static uint32_t find_client(struct bytes name)
+static uint32_t find_by_token_id(struct bytes name)
 {
-    uint8_t client_id[16];
     struct uuid id;
-    if (decode_hex(name, false, client_id, sizeof client_id) == STATUS_OK) {
-        return tokens_find_key(&service.tables, TOKEN_PLATFORM, client_id);
-    }
-    if (decode_uuid(name, &id) != STATUS_OK) {
-        return 0;
-    }
-    uint32_t ref = tokens_find_id(&service.tables, &id);
+    uint32_t ref = decode_uuid(name, &id) == STATUS_OK ? tokens_find_id(&service.tables, &id) : 0;
     return ref != 0 && token_at(&service.tables, ref)->family == TOKEN_PLATFORM ? ref : 0;
 }
 
@@ -67,14 +59,39 @@ static bool previous_matches(const struct token *token, const uint8_t mac[16])
     return alive && right && service_clock_known();
 }
 
+/* 32 hex digits. The last ones are what it is found by. */
+static bool read_client_id(struct bytes name, uint8_t client_id[16])
+{
+    uint8_t tail[TOKEN_TAIL_BYTES];
+    if (decode_hex(bytes_slice(name, 2 * TOKEN_TAIL_AT, name.size), false, tail, sizeof tail) != STATUS_OK) {
+        return false;
+    }
+    tokens_foresee_tail(&service.tables, tail);
+    if (decode_hex(name, false, client_id, 16) != STATUS_OK) {
+        return false;
+    }
+    tokens_foresee_key(&service.tables, client_id);
+    return true;
+}
+
+/* The name is a client id, or the uuid of a Token id. What it leads to comes from memory while the MAC is made. */
 uint32_t verify_client(struct bytes id_and_secret)
 {
     size_t colon = bytes_find(id_and_secret, ':');
-    uint32_t ref = find_client(bytes_slice(id_and_secret, 0, colon));
+    struct bytes name = bytes_slice(id_and_secret, 0, colon);
     struct bytes secret = bytes_slice(id_and_secret, colon + 1, id_and_secret.size);
-    const struct token *token = ref != 0 ? token_at(&service.tables, ref) : NULL;
+    uint8_t client_id[16] = {0};
     uint8_t mac[16];
-    mac_of_client(token != NULL ? token->key : no_mac, secret, mac);
+    uint32_t ref = 0;
+    bool has_client_id = read_client_id(name, client_id);
+    if (!has_client_id && (ref = find_by_token_id(name)) != 0) {
+        memcpy(client_id, token_at(&service.tables, ref)->key, sizeof client_id);
+    }
+    mac_of_client(client_id, secret, mac);
+    if (has_client_id) {
+        ref = tokens_find_key(&service.tables, TOKEN_PLATFORM, client_id);
+    }
+    const struct token *token = ref != 0 ? token_at(&service.tables, ref) : NULL;
     bool right = bytes_equal_constant_time(mac, token != NULL ? token->mac : no_mac, sizeof mac);
     if (token != NULL && !right) {
         right = previous_matches(token, mac);

@@ -238,6 +238,19 @@ uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id)
     return uuid_equal(&token_at(tables, ref)->id, id) ? ref : 0;
 }
 
+void tokens_foresee_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    __builtin_prefetch(&tables->key_buckets[hash_tail(tail) & tables->token_mask]);
+}
+
+void tokens_foresee_key(const struct tables *tables, const uint8_t key[16])
+{
+    const uint8_t *slot = (const uint8_t *)&tables->tokens[*key_bucket(tables, key)];
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + 64);
+    __builtin_prefetch(slot + sizeof(struct token) - 1);
+}
+
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16])
 {
     bring(tables, TAIL_OF_KEY, key + TOKEN_TAIL_AT);

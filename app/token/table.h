@@ -51,6 +51,10 @@ uint32_t tokens_next_with_key(const struct tables *tables, uint32_t ref);
 uint32_t tokens_find_id(const struct tables *tables, const struct uuid *id);
 uint32_t tokens_find_key(const struct tables *tables, enum token_family family, const uint8_t key[16]);
 
+/* A key with this tail will be asked for: let the memory come meanwhile that leads to who may have it, and then theirs. */
+void tokens_foresee_tail(const struct tables *tables, const uint8_t tail[TOKEN_TAIL_BYTES]);
+void tokens_foresee_key(const struct tables *tables, const uint8_t key[16]);
+
 /* Consumed and revoked win over expired. now_s 0 (unknown time): nothing expires. */
 enum token_state token_state_at(const struct token *token, int64_t now_s);
 

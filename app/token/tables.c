@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define TOKEN_ESTIMATE_BYTES 160 /* for the number of buckets */
+/* Of the table for each bucket, or up to twice that: there is one for each token at least, as a second token in a chain
+ * costs a look-up as much again. */
+#define TOKEN_BUCKET_BYTES 80
 #define USERS_SHARE          32  /* of the region */
 #define TENANTS_SHARE        64
 #define MEMO_BUCKETS_SHARE   16 /* of the token buckets */
@@ -49,7 +51,7 @@ void tables_init(struct tables *tables, void *memory, size_t size_bytes)
     pool_init(&tables->pool, memory, size_bytes);
     init_principals(tables, &tables->tenants, size_bytes / TENANTS_SHARE);
     init_principals(tables, &tables->users, size_bytes / USERS_SHARE);
-    uint32_t bucket_count = power_of_two_below(size_bytes / TOKEN_ESTIMATE_BYTES);
+    uint32_t bucket_count = power_of_two_below(size_bytes / TOKEN_BUCKET_BYTES);
     uint32_t memo_bucket_count = bucket_count / MEMO_BUCKETS_SHARE;
     tables->token_mask = bucket_count - 1;
     tables->memo_mask = memo_bucket_count - 1;

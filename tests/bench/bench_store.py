@@ -78,13 +78,15 @@ def replay_and_memory():
 
 def lookup():
     """service_authenticate() by Basic of tokens drawn at random."""
-    medians = {}
-    for count in (1000, 10000, 100000, MILLION):
-        with Folder() as folder:
-            run = folder.bench(WHOLE, bench="lookup", count=count, memory=1024, flash_size=256,
-                               table=TABLE_BYTES)
-        medians[count] = statistics.median(run["lookup_ns"]) / 1000
-        yield row(f"authenticate one of {count:,} tokens", "us of CPU", medians[count], None, None)
+    seen = {count: [] for count in (1000, 10000, 100000, MILLION)}
+    for _ in range(3):  # in turn: the machine is not equally fast for long
+        for count, times in seen.items():
+            with Folder() as folder:
+                times += folder.bench(WHOLE, bench="lookup", count=count, memory=1024, flash_size=256,
+                                      table=TABLE_BYTES)["lookup_ns"]
+    medians = {count: statistics.median(times) / 1000 for count, times in seen.items()}
+    for count, median in medians.items():
+        yield row(f"authenticate one of {count:,} tokens", "us of CPU", median, None, None)
     value = medians[MILLION] / medians[1000]
     yield row("authenticate: 1,000,000 tokens against 1,000", "x", value, "<= 1.5", value <= 1.5)
 
