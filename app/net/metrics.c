@@ -42,7 +42,8 @@ static void write_link(struct buffer *out)
     link_stats(&stats);
     metrics_write(out, "jeton_frames_received_total", "counter", "Ethernet frames taken in.",
                   stats.received_count);
-    metrics_write(out, "jeton_frames_sent_total", "counter", "Ethernet frames sent.", stats.sent_count);
+    metrics_write(out, "jeton_frames_sent_total", "counter",
+                  "Ethernet frames sent; one that the interface cuts counts once.", stats.sent_count);
     metrics_write(out, "jeton_frames_dropped_total", "counter", "Ethernet frames without room.",
                   stats.dropped_count);
     metrics_write(out, "jeton_frames_refused_total", "counter", "Ethernet frames that are not for us.",

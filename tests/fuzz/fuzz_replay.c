@@ -274,7 +274,10 @@ static enum status boot(void)
     bool first_boot;
     sim_reboot();
     enum status status = service_start(&options, &first_boot);
-    return status == STATUS_OK ? service_read_all() : status;
+    if (status != STATUS_OK)
+        return status;
+    service_need_all(); /* and what is past goes */
+    return service_read_all();
 }
 
 static void go_on(void)
