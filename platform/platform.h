@@ -98,6 +98,7 @@ struct platform_offload {
     uint16_t sum_offset;
     uint16_t header_bytes;
     uint16_t segment_bytes;
+    bool by_ipv6; /* what it is cut from; by IPv4 else */
 };
 
 #define PLATFORM_FRAME_MAX_BYTES 1514

@@ -27,8 +27,7 @@
 
 #include "lwip_hooks.h"
 
-#define TCP_SUM_OFFSET 16   /* RFC 9293 section 3.1 */
-#define ISN_TICK_NS    4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
+#define ISN_TICK_NS 4000 /* RFC 6528 section 3: M counts once in 4 microseconds */
 
 static struct heap *heap;
 static struct netif netif;
@@ -81,16 +80,28 @@ u32_t link_tcp_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t 
 
 /* ---- frames out ---- */
 
+/* A full device queue is told of and tried once more: a drop costs TCP a retransmission. */
+static enum status send_or_flush(const struct bytes *parts, size_t count,
+                                 const struct platform_offload *offload)
+{
+    enum status status = platform_nic_send(parts, count, offload);
+    if (status == STATUS_AGAIN) {
+        platform_nic_flush();
+        status = platform_nic_send(parts, count, offload);
+    }
+    return status;
+}
+
 /* More parts than the platform gathers: copy them into one. */
 static enum status send_copied(const struct pbuf *frame, const struct platform_offload *offload)
 {
     static uint8_t copy[PLATFORM_FRAME_MAX_BYTES];
     pbuf_copy_partial(frame, copy, frame->tot_len, 0);
     const struct bytes part = {copy, frame->tot_len};
-    return platform_nic_send(&part, 1, offload);
+    return send_or_flush(&part, 1, offload);
 }
 
-static enum status send_parts(const struct pbuf *frame, const struct platform_offload *offload)
+static enum status send_pbuf(const struct pbuf *frame, const struct platform_offload *offload)
 {
     struct bytes parts[PLATFORM_FRAME_PARTS_MAX];
     size_t count = 0;
@@ -99,7 +110,7 @@ static enum status send_parts(const struct pbuf *frame, const struct platform_of
             return send_copied(frame, offload);
         parts[count++] = bytes_of(part->payload, part->len);
     }
-    return platform_nic_send(parts, count, offload);
+    return send_or_flush(parts, count, offload);
 }
 
 /* Where TCP's header begins in a frame of lwIP's, which has its headers in one piece and no options before that; 0: none. */
@@ -115,17 +126,6 @@ static uint16_t tcp_offset(struct bytes start)
     return is_ipv6 && start.size >= ipv6 + TCP_BYTES ? (uint16_t)ipv6 : 0;
 }
 
-/* What lwIP left to the interface: the sum of the pseudo header goes where that of all will. */
-static void prepare_sum(struct pbuf *frame, uint16_t tcp, struct platform_offload *offload)
-{
-    uint8_t *data = frame->payload;
-    const size_t addresses_bytes = tcp == ETHERNET_BYTES + IPV4_BYTES ? 8 : 32; /* right before TCP */
-    uint64_t size = (uint64_t)frame->tot_len - tcp;
-    *offload = (struct platform_offload){.start_offset = tcp, .sum_offset = TCP_SUM_OFFSET};
-    packet_put16(data + tcp + TCP_SUM_OFFSET,
-                 packet_sum(bytes_of(data + tcp - addresses_bytes, addresses_bytes), IP_PROTO_TCP + size));
-}
-
 static bool count_sent(enum status status)
 {
     counts.sent_count += status == STATUS_OK;
@@ -133,37 +133,21 @@ static bool count_sent(enum status status)
     return status == STATUS_OK;
 }
 
-/* A full device queue is told of and tried once more: a drop costs TCP a retransmission. */
-static enum status send_or_flush(const struct pbuf *frame, const struct platform_offload *offload)
-{
-    enum status status = send_parts(frame, offload);
-    if (status == STATUS_AGAIN) {
-        platform_nic_flush();
-        status = send_parts(frame, offload);
-    }
-    return status;
-}
-
 /* The segments that have waited for each other. */
 static void send_train(void)
 {
     struct platform_offload offload;
-    struct pbuf frame = {.next = NULL};
     const struct bytes whole = train_take(&offload);
-    if (whole.size == 0)
-        return;
-    memcpy(&frame.payload, &whole.data, sizeof frame.payload);
-    frame.len = (u16_t)whole.size;
-    frame.tot_len = frame.len;
-    (void)count_sent(send_or_flush(&frame, &offload)); /* lost, it is sent again as what was lost on a wire */
+    if (whole.size > 0)
+        (void)count_sent(send_or_flush(&whole, 1, &offload)); /* lost, TCP sends it again */
 }
 
 static bool join_train(const struct pbuf *frame, uint16_t tcp)
 {
-    enum train_step step = tcp != 0 ? train_join(frame, tcp) : TRAIN_REFUSED;
+    enum train_step step = train_join(frame, tcp);
     if (step == TRAIN_REFUSED) {
         send_train();
-        step = tcp != 0 ? train_join(frame, tcp) : TRAIN_REFUSED;
+        step = train_join(frame, tcp);
     }
     if (step == TRAIN_COMPLETE)
         send_train();
@@ -181,10 +165,10 @@ static err_t send_frame(struct netif *from, struct pbuf *frame)
     uint16_t tcp = leaves_sums ? tcp_offset(bytes_of(frame->payload, frame->len)) : 0;
     if (cuts_segments && join_train(frame, tcp))
         return ERR_OK;
-    struct platform_offload offload;
-    if (tcp != 0)
-        prepare_sum(frame, tcp, &offload);
-    return count_sent(send_or_flush(frame, tcp != 0 ? &offload : NULL)) ? ERR_OK : ERR_IF;
+    if (tcp == 0)
+        return count_sent(send_pbuf(frame, NULL)) ? ERR_OK : ERR_IF;
+    const struct platform_offload offload = train_leave_sum(frame->payload, frame->tot_len, tcp);
+    return count_sent(send_pbuf(frame, &offload)) ? ERR_OK : ERR_IF;
 }
 
 void link_end_turn(void)

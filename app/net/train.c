@@ -14,7 +14,6 @@
 
 /* Offsets in the headers of Ethernet and IP, and in that of TCP (RFC 9293 section 3.1). */
 enum {
-    AT_TYPE = 12,
     AT_IPV4_SIZE = ETHERNET_BYTES + 2,
     AT_IPV4_SUM = ETHERNET_BYTES + 10,
     AT_IPV6_SIZE = ETHERNET_BYTES + 4,
@@ -87,6 +86,8 @@ static bool continues(const struct pbuf *frame, uint16_t tcp_offset)
 
 enum train_step train_join(const struct pbuf *frame, uint16_t tcp_offset)
 {
+    if (tcp_offset == 0)
+        return TRAIN_REFUSED;
     if (train.size == 0)
         return begin(frame, tcp_offset) ? TRAIN_JOINED : TRAIN_REFUSED;
     if (!continues(frame, tcp_offset))
@@ -102,30 +103,39 @@ enum train_step train_join(const struct pbuf *frame, uint16_t tcp_offset)
     return is_last ? TRAIN_COMPLETE : TRAIN_JOINED;
 }
 
+struct platform_offload train_leave_sum(uint8_t *headers, size_t size, uint16_t tcp_offset)
+{
+    const size_t addresses_bytes = is_ipv4(tcp_offset) ? 8 : 32; /* right before TCP */
+    packet_put16(headers + tcp_offset + TCP_AT_SUM,
+                 packet_sum(bytes_of(headers + tcp_offset - addresses_bytes, addresses_bytes),
+                            IP_PROTO_TCP + (uint64_t)size - tcp_offset));
+    return (struct platform_offload){
+        .start_offset = tcp_offset, .sum_offset = TCP_AT_SUM, .by_ipv6 = !is_ipv4(tcp_offset)};
+}
+
+static void put_size(uint8_t *headers, size_t size, uint16_t tcp_offset)
+{
+    if (!is_ipv4(tcp_offset)) {
+        packet_put16(headers + AT_IPV6_SIZE, (uint32_t)size - tcp_offset);
+        return;
+    }
+    packet_put16(headers + AT_IPV4_SIZE, (uint32_t)size - ETHERNET_BYTES);
+    packet_put16(headers + AT_IPV4_SUM, 0);
+    packet_put16(headers + AT_IPV4_SUM,
+                 (uint16_t)~packet_sum(bytes_of(headers + ETHERNET_BYTES, IPV4_BYTES), 0));
+}
+
 struct bytes train_take(struct platform_offload *offload)
 {
     const struct bytes whole = bytes_of(train.bytes, train.size);
-    const uint16_t tcp = train.tcp_offset;
-    const size_t addresses_bytes = is_ipv4(tcp) ? 8 : 32; /* right before TCP */
-    uint8_t *headers = train.bytes;
+    const uint16_t headers_bytes = train.tcp_offset + TCP_BYTES;
     train.size = 0;
     if (whole.size == 0)
         return whole;
-    if (is_ipv4(tcp)) {
-        packet_put16(headers + AT_IPV4_SIZE, (uint32_t)whole.size - ETHERNET_BYTES);
-        packet_put16(headers + AT_IPV4_SUM, 0);
-        packet_put16(headers + AT_IPV4_SUM,
-                     (uint16_t)~packet_sum(bytes_of(headers + ETHERNET_BYTES, IPV4_BYTES), 0));
-    } else {
-        packet_put16(headers + AT_IPV6_SIZE, (uint32_t)whole.size - tcp);
-    }
-    packet_put16(headers + tcp + TCP_AT_SUM,
-                 packet_sum(bytes_of(headers + tcp - addresses_bytes, addresses_bytes),
-                            IP_PROTO_TCP + (uint64_t)whole.size - tcp));
-    bool is_cut = whole.size > (size_t)tcp + TCP_BYTES + train.segment_bytes;
-    *offload = (struct platform_offload){.start_offset = tcp,
-                                         .sum_offset = TCP_AT_SUM,
-                                         .header_bytes = tcp + TCP_BYTES,
-                                         .segment_bytes = is_cut ? train.segment_bytes : 0};
+    put_size(train.bytes, whole.size, train.tcp_offset);
+    *offload = train_leave_sum(train.bytes, whole.size, train.tcp_offset);
+    offload->header_bytes = headers_bytes;
+    offload->segment_bytes =
+        whole.size > (size_t)headers_bytes + train.segment_bytes ? train.segment_bytes : 0;
     return whole;
 }

@@ -20,10 +20,15 @@ enum train_step {
     TRAIN_COMPLETE /* joined, as the last one */
 };
 
-/* A frame of lwIP's, with its headers in one piece; TCP's begins at `tcp_offset`. Its check sum need not be right. */
+/* A frame of lwIP's, with its headers in one piece; TCP's begins at `tcp_offset`, 0: it is none of TCP's. Its check sum need not
+ * be right. */
 enum train_step train_join(const struct pbuf *frame, uint16_t tcp_offset);
 
 /* The frame that the train is, its headers made for it; empty: there is none. The view is good until the next train_join(). */
 struct bytes train_take(struct platform_offload *offload);
+
+/* Leave the check sum of a frame of TCP's to the interface: that of the pseudo header goes where it will. `headers` are those
+ * of a frame of `size` bytes. */
+struct platform_offload train_leave_sum(uint8_t *headers, size_t size, uint16_t tcp_offset);
 
 #endif

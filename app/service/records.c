@@ -189,15 +189,17 @@ static void take_16(struct reader *reader, uint8_t out[16])
     memcpy(out, take(reader, 16), 16);
 }
 
+static enum status check_text(struct bytes text, size_t max_bytes, uint32_t *tags)
+{
+    return text.size <= max_bytes ? fields_check(text, tags) : STATUS_DAMAGED;
+}
+
 /* The rest is fields. */
 static enum status take_text(struct reader *reader, size_t max_bytes, struct bytes *text)
 {
-    *text = reader->rest;
-    if (reader->failed || text->size > max_bytes) {
-        return STATUS_DAMAGED;
-    }
     uint32_t tags;
-    return fields_check(*text, &tags);
+    *text = reader->rest;
+    return reader->failed ? STATUS_DAMAGED : check_text(*text, max_bytes, &tags);
 }
 
 enum status record_get_setting(struct bytes payload, struct setting_record *record)
@@ -248,10 +250,7 @@ static bool token_text_is_possible(const struct token_record *record)
 
 static enum status get_token_text(struct token_record *record)
 {
-    if (record->text.size > TOKEN_TEXT_MAX_BYTES) {
-        return STATUS_DAMAGED;
-    }
-    enum status status = fields_check(record->text, &record->tags);
+    enum status status = check_text(record->text, TOKEN_TEXT_MAX_BYTES, &record->tags);
     return status == STATUS_OK && !token_text_is_possible(record) ? STATUS_DAMAGED : status;
 }
 

@@ -17,8 +17,7 @@
 #include "platform/linux/linux.h"
 #include "platform/platform.h"
 
-#define ETHERNET_MTU_BYTES  1500
-#define IPV6_TYPE_HIGH_BYTE 0x86 /* of 0x86dd; IPv4 has 0x0800 */
+#define ETHERNET_MTU_BYTES 1500
 
 static int tap = -1;
 static uint8_t mac[6];
@@ -135,16 +134,14 @@ size_t platform_nic_receive(uint8_t *frame, size_t capacity, bool *sums_known)
     }
 }
 
-/* The Ethernet header of a frame tells the kind of IP that is to be cut. */
-static void describe(const uint8_t *frame, const struct platform_offload *offload,
-                     struct virtio_net_hdr *header)
+static void describe(const struct platform_offload *offload, struct virtio_net_hdr *header)
 {
     header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     header->csum_start = offload->start_offset;
     header->csum_offset = offload->sum_offset;
     if (offload->segment_bytes == 0)
         return;
-    header->gso_type = frame[12] == IPV6_TYPE_HIGH_BYTE ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
+    header->gso_type = offload->by_ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
     header->gso_size = offload->segment_bytes;
     header->hdr_len = offload->header_bytes;
 }
@@ -163,7 +160,7 @@ enum status platform_nic_send(const struct bytes *parts, size_t count, const str
         vector[1 + i].iov_len = parts[i].size;
     }
     if (offload != NULL)
-        describe(parts[0].data, offload, &header);
+        describe(offload, &header);
     do
         written = writev(tap, vector, 1 + (int)count);
     while (written < 0 && errno == EINTR);

@@ -177,8 +177,10 @@ static uint32_t get_word(const uint8_t *at, size_t bytes)
 }
 
 /* RFC 1071. */
-static uint32_t sum_of(const uint8_t *data, size_t size, uint32_t sum)
+static uint32_t sum_of(const uint8_t *data, size_t size)
 {
+    uint32_t sum = 0;
+
     for (size_t i = 0; i < size; i++)
         sum += i % 2 == 0 ? (uint32_t)data[i] << 8 : data[i];
     while (sum > 0xffff)
@@ -193,7 +195,7 @@ static void fill_sum(uint8_t *frame, size_t size, const struct platform_offload 
 
     if (!wire.nic.fills_sums || at + 2 > size)
         sim_misuse("platform_nic_send: a sum is missing that nobody fills in");
-    put_word(frame + at, 2, ~sum_of(frame + offload->start_offset, size - offload->start_offset, 0));
+    put_word(frame + at, 2, ~sum_of(frame + offload->start_offset, size - offload->start_offset));
 }
 
 static void push_copy(const uint8_t *data, size_t size)
@@ -218,11 +220,12 @@ static bool can_be_cut(const uint8_t *frame, size_t size, const struct platform_
     size_t tcp = offload->start_offset;
 
     if (!wire.nic.cuts_segments || size <= offload->header_bytes || offload->sum_offset != 16 ||
+        offload->by_ipv6 != (frame[12] != 8) ||
         tcp + (size_t)(frame[tcp + 12] >> 4) * 4 != offload->header_bytes)
         return false;
-    if (frame[12] != 8)
+    if (offload->by_ipv6)
         return get_word(ip + 4, 2) == size - tcp;
-    return get_word(ip + 2, 2) == size - ETHERNET_BYTES && sum_of(ip, IPV4_BYTES, 0) == 0xffff;
+    return get_word(ip + 2, 2) == size - ETHERNET_BYTES && sum_of(ip, IPV4_BYTES) == 0xffff;
 }
 
 /* The IP header of a frame of this size, and in place of TCP's sum that of the pseudo header: of the large frame, put
@@ -233,14 +236,14 @@ static void cut_headers(uint8_t *frame, size_t size, size_t large_size,
     uint8_t *ip = frame + ETHERNET_BYTES, *sum = frame + offload->start_offset + offload->sum_offset;
 
     put_word(sum, 2, (get_word(sum, 2) + 0xffff - (uint32_t)(large_size - size)) % 0xffff);
-    if (frame[12] != 8) {
+    if (offload->by_ipv6) {
         put_word(ip + 4, 2, (uint32_t)(size - offload->start_offset));
         return;
     }
     put_word(ip + 2, 2, (uint32_t)(size - ETHERNET_BYTES));
     put_word(ip + 4, 2, get_word(ip + 4, 2) + index);
     put_word(ip + 10, 2, 0);
-    put_word(ip + 10, 2, ~sum_of(ip, IPV4_BYTES, 0));
+    put_word(ip + 10, 2, ~sum_of(ip, IPV4_BYTES));
 }
 
 static void cut(const uint8_t *large, size_t size, const struct platform_offload *offload)

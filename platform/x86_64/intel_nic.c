@@ -195,7 +195,7 @@ static size_t receive(uint8_t *frame, size_t capacity, bool *sums_known)
     return intel_ring_receive(&receive_ring, frame, capacity);
 }
 
-/* Its info says that it fills in no sums, so none is offload. */
+/* Its info says that it takes nothing over from us. */
 static enum status send(const struct bytes *parts, size_t count, const struct platform_offload *offload)
 {
     (void)offload;

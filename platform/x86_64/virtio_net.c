@@ -31,11 +31,11 @@
 #define QUEUE_SIZE           256U
 #define HEADER_BYTES         12U
 #define BUFFER_BYTES         1536U
+#define UNCUT_BUFFERS        ((HEADER_BYTES + PLATFORM_UNCUT_MAX_BYTES + BUFFER_BYTES - 1) / BUFFER_BYTES)
 #define HEADER_NEEDS_SUM     1U
 #define HEADER_SUM_IS_GOOD   2U
 #define CUT_TCP_IPV4         1U
 #define CUT_TCP_IPV6         4U
-#define IPV6_TYPE_HIGH_BYTE  0x86U /* of 0x86dd; IPv4 has 0x0800 */
 #define MTU_MIN              68U
 #define OFFER_BATCH          32U /* receive buffers given back to the device at once */
 
@@ -93,7 +93,7 @@ static void read_config(const struct nic *nic)
     info.mtu_bytes = mtu >= MTU_MIN && mtu <= NIC_MTU ? mtu : NIC_MTU;
     info.link_up = read_link(net);
     info.fills_sums = (net->features & FEATURE_SUM_SENT) != 0;
-    info.cuts_segments = (net->features & FEATURES_CUT) == FEATURES_CUT;
+    info.cuts_segments = (net->features & FEATURES_CUT) == FEATURES_CUT && send_queue.size >= UNCUT_BUFFERS;
 }
 
 static void offer_receive(uint16_t id)
@@ -228,7 +228,7 @@ static void reclaim_sent(void)
     }
 }
 
-static struct header describe(const uint8_t *frame, const struct platform_offload *offload)
+static struct header describe(const struct platform_offload *offload)
 {
     struct header header = {.flags = 0};
     if (offload == NULL) {
@@ -238,7 +238,7 @@ static struct header describe(const uint8_t *frame, const struct platform_offloa
     header.sum_start = offload->start_offset;
     header.sum_offset = offload->sum_offset;
     if (offload->segment_bytes > 0) {
-        header.cut = frame[12] == IPV6_TYPE_HIGH_BYTE ? CUT_TCP_IPV6 : CUT_TCP_IPV4;
+        header.cut = offload->by_ipv6 ? CUT_TCP_IPV6 : CUT_TCP_IPV4;
         header.header_bytes = offload->header_bytes;
         header.segment_bytes = offload->segment_bytes;
     }
@@ -303,7 +303,7 @@ static enum status send(const struct bytes *parts, size_t count, const struct pl
         virtq_publish(&send_queue);
         return usable() ? STATUS_AGAIN : STATUS_IO;
     }
-    const struct header header = describe(parts[0].data, offload);
+    const struct header header = describe(offload);
     struct filling filling = {.head = take_buffer()};
     filling.id = filling.head;
     fill(&filling, (struct bytes){(const uint8_t *)&header, sizeof header});

@@ -236,7 +236,7 @@ static size_t use_net(void)
     }
     bool is_cut = nic.cuts_segments && chance(2) == 0;
     struct bytes parts[2] = {{frame, 14}, {frame + 14, chance(is_cut ? sizeof frame - 14 : 1500)}};
-    const struct platform_offload offload = {34, 16, 54, is_cut ? 1460 : 0};
+    const struct platform_offload offload = {34, 16, 54, is_cut ? 1460 : 0, chance(2) == 0};
     enum status status =
         platform_nic_send(parts, 2, is_cut || (nic.fills_sums && chance(2) == 0) ? &offload : NULL);
     if (chance(3) == 0) {

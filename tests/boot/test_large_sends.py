@@ -23,6 +23,7 @@ import machine  # of images/, through appliance
 TOKENS = 99
 TAP = "jeton0"
 GUEST = "10.77.0.2"
+IPV6_OPTIONS = ("ip6=fd00:77::2/64", "gateway6=fd00:77::1")
 LIST = f"/tokens?limit={TOKENS + 1}"
 WIRE_BYTES = 1514
 LATE_S = 10
@@ -79,12 +80,15 @@ def far_host(near):
     ip("netns", "add", far)
     try:
         ip("-n", near, "link", "add", "line0", "type", "veth", "peer", "name", "line1", "netns", far)
-        for namespace, device, address in ((near, "line0", "10.78.0.1"), (far, "line1", "10.78.0.2")):
-            ip("-n", namespace, "addr", "add", f"{address}/24", "dev", device)
+        for namespace, device, host in ((near, "line0", 1), (far, "line1", 2)):
+            ip("-n", namespace, "addr", "add", f"10.78.0.{host}/24", "dev", device)
+            ip("-n", namespace, "addr", "add", f"fd00:78::{host}/64", "dev", device, "nodad")
             ip("-n", namespace, "link", "set", device, "up")
             within(namespace, switch_off, device)
         ip("-n", far, "route", "add", "10.77.0.0/24", "via", "10.78.0.1")
-        subprocess.run(["ip", "netns", "exec", near, "sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+        ip("-n", far, "route", "add", "fd00:77::/64", "via", "fd00:78::1")
+        for setting in ("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1"):
+            subprocess.run(["ip", "netns", "exec", near, "sysctl", "-qw", setting], check=True)
         yield far
     finally:
         ip("netns", "del", far)
@@ -104,24 +108,32 @@ def read_list(suite, name, client, basic, wanted):
     suite.check(f"{name}: nothing had to be sent again", time.monotonic() - begin < LATE_S)
 
 
-def look(suite, name, info, basic, namespace):
-    """The appliance at GUEST, on the TAP in this namespace."""
-    near = Client(info["url"], info["ca_file"], namespace=namespace)
-    wanted = make_tokens(suite, near, basic)
-    suite.check(f"{name}: a long list", len(wanted) > 30000, len(wanted))
+def look_by(suite, name, url, info, basic, namespace, wanted):
+    near = Client(url, info["ca_file"], namespace=namespace)
     with Listener(namespace, TAP) as tap:
         read_list(suite, f"{name}, near", near, basic, wanted)
     suite.check(f"{name}: frames for others to cut", tap.largest > 4 * WIRE_BYTES, tap.largest)
     near.close()
     with far_host(namespace) as far, Listener(far, "line1") as line:
-        distant = Client(info["url"], info["ca_file"], namespace=far)
+        distant = Client(url, info["ca_file"], namespace=far)
         read_list(suite, f"{name}, far", distant, basic, wanted)
         distant.close()
     suite.check(f"{name}: they were cut for the line", 1000 < line.largest <= WIRE_BYTES, line.largest)
 
 
+def look(suite, name, info, basic, namespace):
+    """The appliance at GUEST, on the TAP in this namespace."""
+    ip("-n", namespace, "addr", "add", "fd00:77::1/64", "dev", TAP, "nodad")
+    client = Client(info["url"], info["ca_file"], namespace=namespace)
+    wanted = make_tokens(suite, client, basic)
+    client.close()
+    suite.check(f"{name}: a long list", len(wanted) > 30000, len(wanted))
+    look_by(suite, f"{name}, IPv4", info["url"], info, basic, namespace, wanted)
+    look_by(suite, f"{name}, IPv6", "https://[fd00:77::2]:443", info, basic, namespace, wanted)
+
+
 def test_process(suite):
-    with Rig(platform="linux") as rig:
+    with Rig(platform="linux", options=[word for value in IPV6_OPTIONS for word in ("--option", value)]) as rig:
         look(suite, "process", rig.info, rig.basic, rig.namespace)
 
 
@@ -130,7 +142,7 @@ def image(namespace, model):
     """The image under QEMU, its card at a TAP in this namespace."""
     state = tempfile.mkdtemp(prefix="jeton-large-")
     settings = {"machine": model, "disk": "virtio", "memory_mib": 64, "accel": "tcg",
-                "options": [f"ip={GUEST}/24", "gateway=10.77.0.1"], "image": os.environ.get("JETON_IMAGE")}
+                "options": [f"ip={GUEST}/24", "gateway=10.77.0.1", *IPV6_OPTIONS], "image": os.environ.get("JETON_IMAGE")}
     console = machine.new_console(state)
     flash = machine.make_flash(state, "virtio")
     command = machine.qemu_command(settings, state, flash, 0)
