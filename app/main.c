@@ -310,7 +310,8 @@ static enum status look_at_flush(void)
 static void begin_flush(bool busy)
 {
     uint64_t now_ns = platform_monotonic_ns();
-    commit_ns = gather_until_ns(&gather, store_newest() - store_durable(), busy, now_ns);
+    struct gather_load load = {store_newest() - store_durable(), server_writer_count(), busy};
+    commit_ns = gather_until_ns(&gather, &load, now_ns);
     if (commit_ns != 0)
         return;
     flush_begin_ns = now_ns;

@@ -12,11 +12,13 @@
 
 #include "base/log.h"
 #include "net/answer.h"
+#include "net/census.h"
 #include "net/clients.h"
 #include "net/conn.h"
 #include "net/pcbs.h"
 #include "net/socket.h"
 #include "platform/platform.h"
+#include "store/store.h"
 
 struct slot {
     struct conn conn;
@@ -26,6 +28,7 @@ struct slot {
     struct list_node waiting;
     struct client *client;
     bool lingers;          /* counted as such at its client */
+    uint64_t wrote;        /* for the census of writers */
     unsigned linger_count; /* times that the timer ran out on a peer that is slow to take our last bytes */
 };
 
@@ -36,6 +39,7 @@ static struct list ready;      /* established ones */
 static struct list handshakes; /* clients whose handshakes are ready too, which are slow work */
 static struct list timers[CONN_TIMER_COUNT];
 static struct list waiting;
+static struct census writers;
 
 static uint64_t now_ms(void)
 {
@@ -248,8 +252,11 @@ static void step(struct slot *slot)
 {
     enum conn_timer timer = slot->conn.timer;
     uint64_t start_ms = slot->conn.timer_start_ms;
+    uint64_t newest = store_newest();
     if (!slot->socket.gone)
         conn_step(&slot->conn, now_ms());
+    if (store_newest() != newest)
+        census_note(&writers, &slot->wrote, now_ms());
     settle(slot, start_ms, timer);
 }
 
@@ -381,6 +388,11 @@ void server_release(bool flush_ok)
     list_remove(&last);
 }
 
+uint32_t server_writer_count(void)
+{
+    return census_count(&writers, now_ms());
+}
+
 uint64_t server_next_deadline_ns(void)
 {
     uint64_t next_ms = upstream_next_deadline_ms();
@@ -438,6 +450,7 @@ enum status server_start(const struct server_options *options)
 {
     heap = options->heap;
     start_lists();
+    writers = (struct census){0};
     clients_start(heap);
     counts = (struct server_stats){0};
     shared = (struct conn_shared){.heap = heap, .body = heap_take(heap, API_BODY_MAX_BYTES)};

@@ -30,6 +30,9 @@ bool server_step(void);
 /* After a flush: what waited for it goes on its way, or, when the flush failed, becomes a 503. */
 void server_release(bool flush_ok);
 
+/* Connections whose requests have changed the store lately: so many may share a flush. */
+uint32_t server_writer_count(void);
+
 /* When server_step has to be called next even if nothing comes: 0 while a connection is ready, UINT64_MAX: never. */
 uint64_t server_next_deadline_ns(void);
 

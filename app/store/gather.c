@@ -5,6 +5,11 @@
 
 #include "limits.h"
 
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void begin(struct gather *gather, uint64_t pending, uint64_t now_ns)
 {
     /* What came during the flush, and again those that it answered. */
@@ -20,28 +25,39 @@ static bool is_fast(const struct gather *gather)
     return gather->flush_ns < (serving_ns > GATHER_FLUSH_MIN_NS ? serving_ns : GATHER_FLUSH_MIN_NS);
 }
 
-/* A fast device: while there is other work, the group may grow. */
-static uint64_t busy_until_ns(const struct gather *gather, bool busy)
+/* A fast device: the group may grow while there is other work, or while many others write who are not in it yet. */
+static uint64_t fast_until_ns(const struct gather *gather, const struct gather_load *load)
 {
-    return busy && gather->pending < GATHER_BUSY_RECORDS ? gather->began_ns + GATHER_BUSY_NS : 0;
+    uint64_t end_ns = gather->began_ns + GATHER_FAST_NS;
+    if (load->pending >= GATHER_FAST_RECORDS)
+        return 0;
+    if (load->busy)
+        return end_ns;
+    bool has_company = load->writers >= GATHER_FAST_WRITERS && load->writers > load->pending;
+    return has_company ? min_u64(gather->changed_ns + GATHER_FAST_QUIET_NS, end_ns) : 0;
 }
 
-uint64_t gather_until_ns(struct gather *gather, uint64_t pending, bool busy, uint64_t now_ns)
+static uint64_t slow_until_ns(const struct gather *gather)
 {
-    if (pending == 0)
+    if (gather->pending >= gather->expected)
+        return 0;
+    return min_u64(gather->changed_ns + gather->flush_ns / GATHER_QUIET_SHARE,
+                   gather->began_ns + gather->flush_ns / GATHER_ALL_SHARE);
+}
+
+uint64_t gather_until_ns(struct gather *gather, const struct gather_load *load, uint64_t now_ns)
+{
+    if (load->pending == 0)
         return 0;
     if (gather->expected == 0)
-        begin(gather, pending, now_ns);
-    if (pending != gather->pending)
+        begin(gather, load->pending, now_ns);
+    if (load->pending != gather->pending)
         gather->changed_ns = now_ns;
-    gather->pending = pending;
-    bool lone = gather->flushed <= 1 && pending <= 1;
-    bool fast = is_fast(gather);
-    if (lone || (!fast && pending >= gather->expected))
+    gather->pending = load->pending;
+    bool is_lone = gather->flushed <= 1 && load->pending <= 1 && load->writers < GATHER_FAST_WRITERS;
+    if (is_lone)
         return 0;
-    uint64_t quiet_ns = gather->changed_ns + gather->flush_ns / GATHER_QUIET_SHARE;
-    uint64_t end_ns = gather->began_ns + gather->flush_ns / GATHER_ALL_SHARE;
-    uint64_t until_ns = fast ? busy_until_ns(gather, busy) : quiet_ns < end_ns ? quiet_ns : end_ns;
+    uint64_t until_ns = is_fast(gather) ? fast_until_ns(gather, load) : slow_until_ns(gather);
     return until_ns > now_ns ? until_ns : 0;
 }
 

@@ -4,8 +4,9 @@
  * Where a sync takes milliseconds, clients that each wait for their answer fall into two groups that take turns: the
  * requests of one come while the other's are synced, and each sync serves half of them. A short wait after a sync lets
  * the clients that were just answered come back, and the two become one. Where a sync is fast the processor is what
- * limits: each sync costs some of it, so one begins when there is nothing else to do, or enough to share it. Fast is what takes
- * less than serving as many requests does. A lone client never waits.
+ * limits: each sync costs some of it, and wears the flash, so one begins when there is enough to share it, or when there
+ * is nothing else to do and few others are to be expected. Fast is what takes less than serving as many requests does. A
+ * lone client never waits.
  *
  * Asked only while no flush is under way: what comes meanwhile is gathered anyway.
  *
@@ -26,10 +27,17 @@ struct gather {
     uint64_t changed_ns; /* when more came last */
 };
 
-/* `pending` records could be flushed; `busy`: there was other work just now, and may be more. 0: flush now; else: look
- * again when more came, and at this time at the latest. Bounds: waits end GATHER_QUIET_SHARE-th of a flush after the last
- * arrival, and after a GATHER_ALL_SHARE-th in all; while busy, with GATHER_BUSY_RECORDS or after GATHER_BUSY_NS. */
-uint64_t gather_until_ns(struct gather *gather, uint64_t pending, bool busy, uint64_t now_ns);
+struct gather_load {
+    uint64_t pending; /* records that could be flushed */
+    uint64_t writers; /* clients that wrote lately */
+    bool busy;        /* there was other work just now, and may be more */
+};
+
+/* 0: flush now; else: look again when more came, and at this time at the latest. Bounds on a slow device: waits end a
+ * GATHER_QUIET_SHARE-th of a flush after the last arrival, and after a GATHER_ALL_SHARE-th in all. On a fast one: with
+ * GATHER_FAST_RECORDS or after GATHER_FAST_NS; unless busy also with all who write, or GATHER_FAST_QUIET_NS after the last
+ * arrival, and at once if fewer than GATHER_FAST_WRITERS write. */
+uint64_t gather_until_ns(struct gather *gather, const struct gather_load *load, uint64_t now_ns);
 
 /* A flush of `records` took so long. */
 void gather_flushed(struct gather *gather, uint64_t records, uint64_t took_ns);

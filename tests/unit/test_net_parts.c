@@ -1,5 +1,5 @@
 /*
- * The small parts of net/: lists, the queue of bytes out, the buffer of bytes in, record headers.
+ * The small parts of net/: lists, the queue of bytes out, the buffer of bytes in, record headers, the census.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "limits.h"
+#include "net/census.h"
 #include "net/intake.h"
 #include "net/list.h"
 #include "net/outbox.h"
@@ -235,6 +237,27 @@ static void test_record_faults(void **state)
     assert_int_equal(fault_of(23, 3, 0), -1);
 }
 
+/* Each is counted once in a period; a period passes on its count to the next one, not further. */
+static void test_census(void **state)
+{
+    (void)state;
+    struct census census = {0};
+    uint64_t seen[3] = {0};
+    assert_int_equal(census_count(&census, 0), 0);
+    for (size_t i = 0; i < 9; i++)
+        census_note(&census, &seen[i % 3], i);
+    assert_int_equal(census_count(&census, CENSUS_PERIOD_MS - 1), 3);
+    census_note(&census, &seen[0], CENSUS_PERIOD_MS);
+    assert_int_equal(census_count(&census, CENSUS_PERIOD_MS), 3);
+    assert_int_equal(census_count(&census, 2 * CENSUS_PERIOD_MS), 1);
+    census_note(&census, &seen[0], 2 * CENSUS_PERIOD_MS);
+    census_note(&census, &seen[1], 2 * CENSUS_PERIOD_MS);
+    assert_int_equal(census_count(&census, 2 * CENSUS_PERIOD_MS), 2); /* more than last time already */
+    assert_int_equal(census_count(&census, 4 * CENSUS_PERIOD_MS), 0);
+    census_note(&census, &seen[2], 9 * CENSUS_PERIOD_MS);
+    assert_int_equal(census_count(&census, 9 * CENSUS_PERIOD_MS), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(test_intake_bounds, fresh_heap),
         cmocka_unit_test(test_record_headers),
         cmocka_unit_test(test_record_faults),
+        cmocka_unit_test(test_census),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
