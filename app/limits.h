@@ -58,13 +58,15 @@
 #define GATHER_FLUSH_MIN_NS      1000000ULL /* a faster flush is not worth idling for company, */
 #define GATHER_RECORD_NS                                                                                     \
     25000ULL /* nor one faster than so long for each record: the processor has work meanwhile */
-#define GATHER_FAST_RECORDS  24 /* a fast sync is worth its processor time with so many, while others come, */
-#define GATHER_FAST_NS       1500000ULL /* or after so long, whatever else there is to do; */
-#define GATHER_FAST_WRITERS  8          /* nobody idles for fewer, */
-#define GATHER_FAST_QUIET_NS 300000ULL  /* nor for longer than this after the last one */
-#define CENSUS_PERIOD_MS     10         /* who wrote in it is expected to write again */
-#define GATHER_QUIET_SHARE   16         /* of the last flush's time: nobody else came for so long */
-#define GATHER_ALL_SHARE     4          /* of it: the longest wait */
+#define GATHER_FAST_RECORDS     24         /* a fast sync is worth its processor time with so many, */
+#define GATHER_BLOCKING_RECORDS 16         /* and one that the loop stands still for; */
+#define GATHER_FEW_NS           500000ULL  /* while others are served a group waits for so long, */
+#define GATHER_MANY_NS          2500000ULL /* and where many write for so long, also idle, */
+#define GATHER_MANY_QUIET_NS    400000ULL  /* but then not for longer than this after the last one */
+#define GATHER_MANY_WRITERS     8
+#define CENSUS_PERIOD_MS        10 /* who wrote in it is expected to write again */
+#define GATHER_QUIET_SHARE      16 /* of the last flush's time: nobody else came for so long */
+#define GATHER_ALL_SHARE        4  /* of it: the longest wait */
 static_assert(STORE_FRAME_MAX_BYTES <= STORE_SEGMENT_MIN_BYTES, "a frame never crosses segments");
 static_assert(STORE_READ_BYTES >= STORE_FRAME_MAX_BYTES && STORE_WINDOW_BYTES >= 2 * STORE_READ_BYTES,
               "a window holds a frame wherever it begins");

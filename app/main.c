@@ -36,7 +36,7 @@ static bool server_is_up;
 static struct gather gather;
 static uint64_t commit_ns;      /* when what is written has waited for more long enough; 0: it has not to */
 static uint64_t flush_begin_ns; /* of the flush under way; 0: none was begun here */
-static uint64_t flush_base;     /* what was durable then */
+static struct gather_flush flush;
 static bool is_flushing;
 
 /* The reading of what the boot has left on the flash. */
@@ -294,13 +294,21 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+static uint64_t pending_records(void)
+{
+    return store_newest() - store_durable();
+}
+
 /* Has the flush under way ended? */
 static enum status look_at_flush(void)
 {
+    bool was_flushing = is_flushing;
     enum status status = store_flush_poll();
     is_flushing = status == STATUS_AGAIN;
     if (!is_flushing && flush_begin_ns != 0) {
-        gather_flushed(&gather, store_durable() - flush_base, platform_monotonic_ns() - flush_begin_ns);
+        flush.took_ns = platform_monotonic_ns() - flush_begin_ns;
+        flush.blocked = !was_flushing;
+        gather_flushed(&gather, &flush);
         flush_begin_ns = 0;
     }
     return status;
@@ -310,12 +318,12 @@ static enum status look_at_flush(void)
 static void begin_flush(bool busy)
 {
     uint64_t now_ns = platform_monotonic_ns();
-    struct gather_load load = {store_newest() - store_durable(), server_writer_count(), busy};
+    struct gather_load load = {pending_records(), server_writer_count(), busy};
     commit_ns = gather_until_ns(&gather, &load, now_ns);
     if (commit_ns != 0)
         return;
     flush_begin_ns = now_ns;
-    flush_base = store_durable();
+    flush.records = load.pending; /* without what compaction adds */
     store_flush_begin(service_now_s());
 }
 
@@ -358,7 +366,7 @@ static bool turn(void)
     bool busy = link_poll();
     follow_addresses();
     if (server_is_up) {
-        busy |= server_step();
+        busy |= server_step(is_flushing ? UINT64_MAX : gather_room(&gather, pending_records()));
         commit(busy);
     }
     link_end_turn();

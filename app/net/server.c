@@ -261,12 +261,14 @@ static void step(struct slot *slot)
 }
 
 /* Step what is ready now, or the first of many; what becomes ready meanwhile is for the next turn. */
-static bool step_ready(void)
+static bool step_ready(uint64_t records)
 {
+    uint64_t newest = store_newest();
     struct list_node last = {0};
     uint32_t count = 0;
     list_append(&ready, &last);
-    while (list_first(&ready) != &last && count < SERVER_STEPS_PER_TURN) {
+    while (list_first(&ready) != &last && count < SERVER_STEPS_PER_TURN &&
+           store_newest() - newest < records) {
         struct list_node *node = list_first(&ready);
         list_remove(node);
         step(LIST_OWNER(node, struct slot, ready));
@@ -361,13 +363,13 @@ static bool finish_exchanges(void)
     return worked;
 }
 
-bool server_step(void)
+bool server_step(uint64_t records)
 {
     bool worked = upstream_step();
     worked |= finish_exchanges();
     for (enum conn_timer timer = 0; timer < CONN_TIMER_COUNT; timer++)
         worked |= expire(timer);
-    worked |= step_ready();
+    worked |= step_ready(records);
     worked |= step_handshakes();
     return worked;
 }

@@ -23,9 +23,9 @@ struct server_options {
 /* After tls_start. */
 enum status server_start(const struct server_options *options) MUST_USE;
 
-/* Step what was ready when the call began, SERVER_STEPS_PER_TURN connections at the most, and end those whose time is
- * over. True if there was work. */
-bool server_step(void);
+/* Step what was ready when the call began, SERVER_STEPS_PER_TURN connections at the most, or until they have appended so
+ * many records to the store, and end those whose time is over. True if there was work. */
+bool server_step(uint64_t records);
 
 /* After a flush: what waited for it goes on its way, or, when the flush failed, becomes a 503. */
 void server_release(bool flush_ok);

@@ -12,12 +12,12 @@
 
 #define CALM_FACTOR       8  /* bytes read for each byte of new garbage, at most */
 #define URGENT_FACTOR     64 /* the same when the reserve is being used */
-#define WORK_BYTES_PER_US 16 /* what a slow machine (software emulation) reads, opens and appends again */
-#define FLUSH_WORK_FACTOR                                                                                    \
-    4 /* bytes read in a flush for each byte that it writes, when the margin is used up */
-#define FLUSH_WORK_MIN 4096
-#define FLUSH_WORK_MAX (64 * 1024) /* and the frame that crosses it: no request waits longer than for that */
-#define QUIET_S        1           /* a log without news for that long gets its mark */
+#define WORK_BYTES_PER_US 4  /* what a slow machine (software emulation) reads, opens and programs again */
+#define PACE              8  /* bytes read for each one that a group writes, when the margin is used up */
+#define FLUSH_WORK_MAX    (64 * 1024) /* bytes read in a flush, at most */
+#define PARTIAL_SEGMENTS  2           /* being filled and being emptied: spare, but not free */
+#define WORK_MIN          2048        /* less is left for later: each time a frame has to be opened */
+#define QUIET_S           1           /* a log without news for that long gets its mark */
 
 void compact_reset(void)
 {
@@ -50,18 +50,20 @@ static void note_work(size_t size)
     int64_t ring_bytes = (int64_t)store_state.segment_bytes * store_state.segment_count;
     change_credit(&store_state.compaction.calm_bytes, -(int64_t)size, ring_bytes);
     change_credit(&store_state.compaction.urgent_bytes, -(int64_t)size, 4 * ring_bytes);
+    store_state.compaction.owed_bytes -= (int64_t)size;
 }
 
-/* Compaction begins a little above the reserve that stops issuing, so many segments. */
-static uint32_t margin(void)
+/* While nobody asks, compaction begins above the reserve that stops issuing, by so many segments. */
+static uint32_t idle_margin(void)
 {
     uint32_t share = store_state.segment_count / 32;
-    return share > 2 ? share : 2;
+    return share > 0 ? share : 1;
 }
 
-static uint32_t trigger(void)
+/* While somebody writes, it begins earlier, as it must not fall behind. */
+static uint32_t flush_margin(void)
 {
-    return writer_issue_reserve() + margin();
+    return idle_margin() + PARTIAL_SEGMENTS;
 }
 
 /* A segment was emptied, and the frame that says so is not durable. */
@@ -70,11 +72,11 @@ static bool awaits_commit(void)
     return store_state.sealed_tail != store_state.tail;
 }
 
-bool compact_is_wanted(void)
+static bool compact_is_wanted(uint32_t margin)
 {
     const struct compaction *compaction = &store_state.compaction;
     if (store_state.phase != PHASE_OPEN || store_state.tail == NO_POSITION || awaits_commit() ||
-        compaction->position == store_state.head || store_state.free_count >= trigger())
+        compaction->position == store_state.head || store_state.free_count >= writer_issue_reserve() + margin)
         return false;
     return (store_state.free_count < writer_issue_reserve() ? compaction->urgent_bytes
                                                             : compaction->calm_bytes) > 0;
@@ -95,21 +97,37 @@ static enum status relocate_record(const struct store_record *record, uint8_t fl
     return status;
 }
 
+/* Those of the frame that had no turn yet, until the work is done. STATUS_NOT_FOUND: all had theirs. */
 static enum status relocate_records(const struct frame_header *header, struct record_walk *walk)
 {
+    struct compaction *compaction = &store_state.compaction;
     struct store_record record;
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK) {
-        status = unseal_next(walk, header, &record);
-        if (status == STATUS_NOT_FOUND)
-            return STATUS_OK;
-        if (status == STATUS_OK)
+    while (compaction->owed_bytes > 0) {
+        enum status status = unseal_next(walk, header, &record);
+        bool is_done = status == STATUS_OK && record.index < compaction->cursor_index;
+        if (status == STATUS_OK && !is_done)
             status = relocate_record(&record, walk->flags);
+        if (status != STATUS_OK)
+            return status; /* the record comes again */
+        if (is_done)
+            continue;
+        compaction->cursor_index++;
+        note_work(record.payload.size + record.rest_bytes);
     }
-    return status; /* the whole frame comes again; what was relocated is not its newest any more */
+    return STATUS_OK;
 }
 
-/* Relocate the frame at the cursor. */
+/* The frame at the cursor is done, but for what is not records: header, tags, padding. */
+static void pass_frame(const struct frame_header *header)
+{
+    struct compaction *compaction = &store_state.compaction;
+    size_t total_bytes = unseal_extent(header).total_bytes;
+    compaction->cursor_bytes += (uint32_t)total_bytes;
+    compaction->cursor_index = 0;
+    note_work(total_bytes - header->payload_bytes - header->rest_bytes);
+}
+
+/* Go on with the frame at the cursor. */
 static enum status relocate_frame(void)
 {
     struct compaction *compaction = &store_state.compaction;
@@ -135,11 +153,10 @@ static enum status relocate_frame(void)
     status = relocate_records(&header, &walk);
     bytes_wipe(store_state.opened.records, header.payload_bytes);
     bytes_wipe(store_state.opened.rests, header.rest_bytes);
-    if (status == STATUS_OK) {
-        compaction->cursor_bytes += (uint32_t)total;
-        note_work(total);
-    }
-    return status;
+    if (status != STATUS_NOT_FOUND)
+        return status;
+    pass_frame(&header);
+    return STATUS_OK;
 }
 
 /* Where the device does not wait, what was begun has ended already. */
@@ -157,21 +174,30 @@ static enum status finish_segment(int64_t now_s)
     struct compaction *compaction = &store_state.compaction;
     compaction->position = ring_next_used(compaction->position);
     compaction->cursor_bytes = 0;
+    compaction->cursor_index = 0;
     return begin_and_look(now_s, true);
 }
 
-enum status compact_some(int64_t now_s, int64_t work_bytes)
+static void owe(int64_t work_bytes)
+{
+    int64_t *owed_bytes = &store_state.compaction.owed_bytes;
+    *owed_bytes += work_bytes;
+    if (*owed_bytes > FLUSH_WORK_MAX)
+        *owed_bytes = FLUSH_WORK_MAX;
+}
+
+/* Read what is owed of the oldest segments. */
+static enum status compact_some(int64_t now_s, uint32_t margin)
 {
     struct compaction *compaction = &store_state.compaction;
     enum status status = STATUS_OK;
-    while (work_bytes > 0 && status == STATUS_OK && compact_is_wanted()) {
-        uint32_t before = compaction->cursor_bytes;
-        if (before < store_state.segments[compaction->position].end_bytes) {
+    if (compaction->owed_bytes < WORK_MIN)
+        return STATUS_OK;
+    while (compaction->owed_bytes > 0 && status == STATUS_OK && compact_is_wanted(margin)) {
+        if (compaction->cursor_bytes < store_state.segments[compaction->position].end_bytes)
             status = relocate_frame();
-            work_bytes -= compaction->cursor_bytes - before;
-        } else {
+        else
             status = finish_segment(now_s);
-        }
     }
     return status;
 }
@@ -194,11 +220,11 @@ bool store_step(int64_t now_s, uint32_t budget_us)
         return false;
     if (awaits_commit() && begin_and_look(now_s, false) != STATUS_OK)
         return false;
-    if (compact_is_wanted()) {
-        enum status status = compact_some(now_s, (int64_t)budget_us * WORK_BYTES_PER_US);
-        if (status != STATUS_OK)
-            return false; /* full or broken: the next flush or step tries again */
-        return true;
+    ring_prepare_pace();
+    if (compact_is_wanted(idle_margin()) && store_state.newest_change <= store_state.durable_record) {
+        owe((int64_t)budget_us * WORK_BYTES_PER_US);
+        return compact_some(now_s, idle_margin()) ==
+               STATUS_OK; /* full or broken: the next flush or step tries again */
     }
     if (ring_prepare_step())
         return store_state.phase == PHASE_OPEN;
@@ -207,16 +233,28 @@ bool store_step(int64_t now_s, uint32_t budget_us)
     return false;
 }
 
-/* Keep pace with the writers: what this group writes is freed elsewhere, more times over the less is left of the margin, so
- * that the work is spread over many groups. */
+/* What is free, to the byte: also what is emptied of the oldest segments counts. */
+static int64_t spare_bytes(void)
+{
+    const struct compaction *compaction = &store_state.compaction;
+    int64_t segment_bytes = store_state.segment_bytes;
+    int64_t spare = segment_bytes * store_state.free_count + compaction->cursor_bytes;
+    for (uint32_t p = store_state.tail; p != compaction->position; p = ring_next(p))
+        spare += segment_bytes;
+    return spare + segment_bytes - store_state.head_bytes;
+}
+
+/* Keep pace with the writers: for what this group writes more is read elsewhere, the more the less is left of the margin
+ * (by its fourth power: late, for the later the more is dead), and yet more once the reserve is used. In steady state both
+ * are in balance, and each group bears the same. */
 static int64_t flush_work_bytes(void)
 {
-    uint32_t missing = trigger() - store_state.free_count;
-    missing = missing < margin() ? missing : margin();
-    int64_t work_bytes = ((int64_t)store_state.open.payload_bytes + store_state.open.rest_bytes) *
-                             FLUSH_WORK_FACTOR * missing / margin() +
-                         FLUSH_WORK_MIN;
-    return work_bytes < FLUSH_WORK_MAX ? work_bytes : FLUSH_WORK_MAX;
+    int64_t span_bytes = (int64_t)store_state.segment_bytes * idle_margin();
+    int64_t wanted_bytes = (int64_t)store_state.segment_bytes * (writer_issue_reserve() + flush_margin());
+    int64_t missing_bytes = wanted_bytes - spare_bytes();
+    int64_t missing = missing_bytes <= 0 ? 0 : missing_bytes * 1024 / span_bytes;
+    int64_t group_bytes = (int64_t)writer_open_extent().total_bytes;
+    return PACE * group_bytes * (missing * missing / 1024) / 1024 * (missing * missing / 1024) / 1024;
 }
 
 void store_flush_begin(int64_t now_s)
@@ -225,8 +263,9 @@ void store_flush_begin(int64_t now_s)
     if (store_state.phase != PHASE_OPEN || store_state.sync.is_under_way ||
         (store_state.open.record_count == 0 && !writer_lags()))
         return;
-    if (compact_is_wanted()) {
-        status = compact_some(now_s, flush_work_bytes());
+    if (compact_is_wanted(flush_margin())) {
+        owe(flush_work_bytes());
+        status = compact_some(now_s, flush_margin());
     }
     if (status != STATUS_READ_ONLY)
         status = writer_begin(now_s, false);

@@ -97,7 +97,9 @@ static enum status prepare_block(uint32_t position)
     uint32_t block_index = ring_first_block(position) + store_state.prepared_blocks;
     uint64_t block_bytes = store_state.geometry.block_bytes;
     bool blank = false;
-    enum status status = device_is_blank(block_index * block_bytes, block_bytes, &blank);
+    enum status status = STATUS_OK;
+    if (!store_state.segments[position].used)
+        status = device_is_blank(block_index * block_bytes, block_bytes, &blank);
     if (status == STATUS_OK && !blank) {
         store_state.prepared_erased = true;
         status = device_erase(block_index);
@@ -110,6 +112,24 @@ static enum status prepare_block(uint32_t position)
     else
         ring_retire(position);
     return status;
+}
+
+/* Blocks of the next position that should be ready by now: the same share as of the head is filled. */
+static uint32_t due_blocks(void)
+{
+    uint64_t filled_bytes = (uint64_t)blocks_per_segment() * store_state.head_bytes;
+    return (uint32_t)(filled_bytes / store_state.segment_bytes);
+}
+
+void ring_prepare_pace(void)
+{
+    uint32_t position = next_free();
+    if (position == NO_POSITION || store_state.head == NO_POSITION)
+        return;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK &&
+           (store_state.prepared != position || store_state.prepared_blocks < due_blocks()))
+        status = prepare_block(position); /* else it is retired, and the next call begins another one */
 }
 
 bool ring_prepare_step(void)
@@ -127,6 +147,7 @@ static void start_segment(uint32_t position)
     segment->number = ++store_state.newest_number;
     segment->end_bytes = 0;
     segment->full_bytes = 0;
+    segment->used = true;
     store_state.head = position;
     store_state.head_bytes = 0;
     store_state.prepared = NO_POSITION;

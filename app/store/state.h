@@ -35,6 +35,7 @@ struct segment {
     uint32_t full_bytes; /* of full records in it */
     uint32_t wear;       /* erases that it has seen */
     bool bad;            /* not to be used again; what it holds still counts */
+    bool used;           /* since the boot: it is not blank */
 };
 
 /* The frame being filled, in the clear. */
@@ -82,10 +83,12 @@ struct window {
 };
 
 struct compaction {
-    uint32_t position; /* being emptied: the next oldest segment starts here or after it */
-    uint32_t cursor_bytes;
-    int64_t calm_bytes;   /* what may still be read without new garbage: bounds futile work */
-    int64_t urgent_bytes; /* the same, while the reserve is being used */
+    uint32_t position;     /* being emptied: the next oldest segment starts here or after it */
+    uint32_t cursor_bytes; /* frames before it had their turn, */
+    uint32_t cursor_index; /* and of the next one so many records */
+    int64_t owed_bytes;    /* work to be done soon */
+    int64_t calm_bytes;    /* what may still be read without new garbage: bounds futile work */
+    int64_t urgent_bytes;  /* the same, while the reserve is being used */
     bool is_relocating;
 };
 
@@ -186,7 +189,9 @@ void ring_release(uint32_t new_tail);
 void ring_retire(uint32_t position);
 void ring_recount(void);
 uint32_t ring_used_count(void);
-/* Get the next position ready, one block a call. True if there is more to do. */
+/* Get the next position ready at the pace at which the head is filled, so that nobody waits for all of it. */
+void ring_prepare_pace(void);
+/* One block of it. True if there is more to do. */
 bool ring_prepare_step(void);
 
 /* ---- replay.c ---- */
@@ -263,6 +268,8 @@ enum status writer_end(bool wait) MUST_USE;
 enum status writer_sync(void) MUST_USE;
 /* Is anything programmed that the sync under way, or the last one, does not cover? */
 bool writer_lags(void);
+/* What the open frame would take. */
+struct frame_extent writer_open_extent(void);
 uint32_t writer_issue_reserve(void);
 uint64_t writer_capacity_bytes(void);
 uint64_t writer_live_bytes(void);
@@ -271,8 +278,5 @@ uint64_t writer_live_bytes(void);
 
 void compact_reset(void);
 void compact_note_garbage(size_t size);
-bool compact_is_wanted(void);
-/* Read up to `work_bytes` of the oldest segments. */
-enum status compact_some(int64_t now_s, int64_t work_bytes) MUST_USE;
 
 #endif

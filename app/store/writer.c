@@ -48,7 +48,7 @@ static size_t total_bytes(size_t record_bytes)
     return frame_extent_of(record_bytes - 1, 1, store_state.geometry.program_bytes).total_bytes;
 }
 
-static struct frame_extent open_extent(void)
+struct frame_extent writer_open_extent(void)
 {
     return frame_extent_of(store_state.open.payload_bytes, store_state.open.rest_bytes,
                            store_state.geometry.program_bytes);
@@ -68,7 +68,7 @@ static bool needs_segment(size_t record_bytes)
         return true;
     size_t used = store_state.head_bytes;
     if (store_state.open.record_count > 0)
-        used += open_extent().total_bytes;
+        used += writer_open_extent().total_bytes;
     return total_bytes(record_bytes) > store_state.segment_bytes - used;
 }
 
@@ -100,7 +100,7 @@ static void next_nonce(uint8_t nonce[FRAME_NONCE_BYTES])
 static void seal_rests(const struct frame_header *header, uint8_t *sealed)
 {
     uint8_t nonce[FRAME_NONCE_BYTES];
-    struct frame_extent extent = open_extent();
+    struct frame_extent extent = writer_open_extent();
     if (header->rest_bytes == 0)
         return;
     frame_rest_nonce(header->nonce, nonce);
@@ -137,7 +137,7 @@ static void seal_frame(void)
     aead_seal(&store_state.frame_key, header.nonce, bytes_of(sealed, FRAME_HEADER_BYTES),
               bytes_of(open->bytes, open->payload_bytes), sealed + FRAME_HEADER_BYTES);
     seal_rests(&header, sealed);
-    struct frame_extent extent = open_extent();
+    struct frame_extent extent = writer_open_extent();
     frame_finish(sealed, &extent);
     store_state.chain.time_s = header.time_s;
 }
@@ -203,7 +203,7 @@ static void note_programmed(size_t size)
     store_state.chain.sequence++;
     store_state.chain.record_count += open->record_count;
     store_state.chain.is_marked = open->record_count == 0;
-    memcpy(store_state.chain.tag, store_state.sealed + open_extent().tag_offset, FRAME_TAG_BYTES);
+    memcpy(store_state.chain.tag, store_state.sealed + writer_open_extent().tag_offset, FRAME_TAG_BYTES);
     store_state.sealed_tail = store_state.compaction.position;
     open->record_count = 0;
     open->payload_bytes = 0;
@@ -223,7 +223,7 @@ static enum status open_segment(void)
 /* Seal and program the open frame; in another segment where this one fails. */
 static enum status close_frame(void)
 {
-    size_t size = open_extent().total_bytes;
+    size_t size = writer_open_extent().total_bytes;
     for (int i = 0; i < RETARGET_TRIES; i++) {
         if (store_state.head == NO_POSITION || size > store_state.segment_bytes - store_state.head_bytes) {
             enum status status = open_segment();

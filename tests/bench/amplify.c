@@ -2,7 +2,7 @@
  * Write amplification in steady state: bytes programmed for each byte of payload that the verbs appended, while the log
  * turns and compaction moves what is still needed.
  *
- * And how long a turn of the loop takes in the store meanwhile: the flush of a group of 64 and one step of upkeep as a busy
+ * And how long a turn of the loop takes in the store meanwhile: the flush of a group and one step of upkeep as a busy
  * loop makes it, compaction included.
  *
  * A share of the store's capacity is live. `cold` percent of it are tokens that nobody touches; the rest are users whose
@@ -170,32 +170,51 @@ static void say_stall(struct stall *stall, size_t count)
     }
 }
 
-static void time_turns(size_t count)
+/* What of the flash's time in a turn compaction takes: reading, erasing, and its share of what is programmed. */
+static uint64_t compaction_ns(const struct measured *before)
+{
+    uint64_t appended_bytes = measured.appended_bytes - before->appended_bytes;
+    uint64_t relocated_bytes = measured.relocated_bytes - before->relocated_bytes;
+    uint64_t program_ns = measured.program_ns - before->program_ns;
+    return measured.flash_ns - before->flash_ns -
+           program_ns * appended_bytes / (appended_bytes + relocated_bytes);
+}
+
+/* A turn of the loop: so many requests, made durable together. */
+static void time_turns(size_t count, size_t group)
 {
     static struct stall all = {{"median_us", "p999_us", "max_us"}, 1000, {0}};
     static struct stall device = {{"device_median_us", "device_p999_us", "device_max_us"}, 1000, {0}};
+    static struct stall compaction = {
+        {"compaction_median_us", "compaction_p999_us", "compaction_max_us"}, 1000, {0}};
     static struct stall programmed = {{"programmed_median", "programmed_p999", "programmed_max"}, 1, {0}};
     struct store_stats before;
     struct store_stats after;
-    uint64_t relocated_bytes = measured.relocated_bytes;
+    const struct measured first = measured;
+    store_stats(&after);
+    uint64_t programmed_bytes = after.programmed_bytes;
     for (size_t turn = 0; turn < count; turn++) {
-        for (size_t i = 0; i < BENCH_GROUP; i++) {
+        const struct measured start = measured;
+        for (size_t i = 0; i < group; i++) {
             write_user(first_user + (uint32_t)(next_random() % user_count));
         }
         service_clock_update();
         store_stats(&before);
         uint64_t begin_ns = bench_clock_ns();
-        uint64_t flash_ns = measured.flash_ns;
         bench_flush();
         (void)store_step(service_now_s(), UPKEEP_BUSY_US);
         all.turns[turn] = (uint32_t)(bench_clock_ns() - begin_ns);
-        device.turns[turn] = (uint32_t)(measured.flash_ns - flash_ns);
+        device.turns[turn] = (uint32_t)(measured.flash_ns - start.flash_ns);
+        compaction.turns[turn] = (uint32_t)compaction_ns(&start);
         store_stats(&after);
         programmed.turns[turn] = (uint32_t)(after.programmed_bytes - before.programmed_bytes);
     }
-    bench_say("relocated_bytes", measured.relocated_bytes - relocated_bytes);
+    bench_say("relocated_bytes", measured.relocated_bytes - first.relocated_bytes);
+    bench_say("program_ns_a_kib",
+              (measured.program_ns - first.program_ns) * 1024 / (after.programmed_bytes - programmed_bytes));
     say_stall(&all, count);
     say_stall(&device, count);
+    say_stall(&compaction, count);
     say_stall(&programmed, count);
 }
 
@@ -203,6 +222,7 @@ void bench_stall(void)
 {
     size_t turns = (size_t)bench_option("turns", STALL_TURNS);
     bench_expect(turns > 0 && turns <= STALL_TURNS, "turns");
+    size_t group = (size_t)bench_option("group", BENCH_GROUP);
     (void)bench_start();
     first_user = service.tables.users.used_end;
     fill_to(bench_option("live", LIVE_PERCENT), 0);
@@ -210,6 +230,6 @@ void bench_stall(void)
     store_stats(&stats);
     turn_log(stats.capacity_bytes);
     for (uint64_t series = bench_option("series", 1); series > 0; series--) {
-        time_turns(turns);
+        time_turns(turns, group);
     }
 }

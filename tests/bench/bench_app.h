@@ -5,7 +5,7 @@
  *
  *   bench=fill|replay|lookup|amplify|stall|creates   count=N (tokens)   table=BYTES (of the token table)
  *   live=PERCENT (amplify, stall: of the store's capacity)    cold=PERCENT (amplify: of the live part)
- *   turns=N (stall: of one series)    series=N (stall)
+ *   turns=N (stall: of one series)    series=N (stall)    group=N (stall: records of a flush)
  *
  * It says `name=number` on the console, a line each.
  */
@@ -37,6 +37,7 @@ const struct caller *bench_root(void);
 
 struct measured {
     uint64_t flash_ns;        /* inside of flash_read, flash_program, flash_erase and flash_sync */
+    uint64_t program_ns;      /* of that in flash_program */
     uint64_t appended_bytes;  /* payloads of records that the service asked for */
     uint64_t relocated_bytes; /* and of those that compaction moved */
     int64_t clock_shift_s;    /* added to the wall clock */

@@ -40,7 +40,10 @@ enum status __wrap_flash_read(uint64_t offset, void *out, size_t size)
 enum status __wrap_flash_program(uint64_t offset, const void *data, size_t size)
 {
     uint64_t begin_ns = platform_monotonic_ns();
-    return note_flash(begin_ns, __real_flash_program(offset, data, size));
+    uint64_t before_ns = measured.flash_ns;
+    enum status status = note_flash(begin_ns, __real_flash_program(offset, data, size));
+    measured.program_ns += measured.flash_ns - before_ns;
+    return status;
 }
 
 enum status __wrap_flash_erase(uint32_t block_index)

@@ -39,7 +39,7 @@ static void commit(void)
 void wire_turn(void)
 {
     (void)link_poll();
-    (void)server_step();
+    (void)server_step(UINT64_MAX);
     commit();
     link_end_turn();
 }
