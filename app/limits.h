@@ -108,6 +108,8 @@ static_assert(STORE_FRAME_MAX_BYTES % STORE_PROGRAM_MAX_BYTES == 0, "padding fit
 #define TOKEN_PAGE_MAX                    1000
 #define TOKENS_CHAINED_AT_ONCE            4096   /* after a boot */
 #define TOKENS_LOOSE_MAX                  131072 /* what a look-up may have to search then */
+#define HELD_CHANGES_MAX                  4096   /* of loose tokens, */
+#define HELD_BYTES_MAX                    131072 /* and so many bytes of them */
 #define ACTION_NAME_MAX_BYTES             64
 #define ACTION_LIFE_DEFAULT_S             300
 #define ACTION_LIFE_MIN_S                 30

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "service/held.h"
 #include "service/outcome.h"
 #include "service/state.h"
 #include "token/words.h"
@@ -437,7 +438,7 @@ enum status apply_records(const struct store_record *records, size_t count)
         }
         if (run > 0) {
             status = unread_meet(records + i, run);
-        } else {
+        } else if (!tokens_any_loose(&service.tables) || !held_keep(&records[i])) {
             if (looks_for_tokens(&records[i])) {
                 unread_settle();
             }

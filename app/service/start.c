@@ -85,6 +85,9 @@ static enum status end_replay(enum status status)
     if (status == STATUS_OK && unread_is_short_of_room()) {
         status = unread_read();
     }
+    if (status == STATUS_OK && service.held_status != STATUS_OK && !service.memory_too_small) {
+        status = service.held_status;
+    }
     if (status == STATUS_OK && service.unread_count > 0) {
         service.is_reading = true;
         uint64_t after_s = (uint64_t)store_newest_time_s() + 1;

@@ -31,16 +31,17 @@ struct service_state {
     uint32_t root_ref; /* the root token; 0 before the first boot is done */
     uint64_t collected_count;
     int64_t swept_for_room_s;
-    int64_t replayed_s;    /* the newest time of what was replayed */
-    uint32_t unread_count; /* tokens that a boot left on the flash (unread.c) */
-    bool is_reading;       /* it has left some, and not all is read and in order */
-    uint32_t unread_ref;   /* the background comes to it next */
-    uint32_t filled_ref;   /* the last that was read */
-    bool reading_failed;   /* nothing is answered any more */
-    bool has_searched;     /* a look-up came while tokens were loose */
-    bool reads_at_once;    /* a boot with scarce memory leaves nothing on the flash */
-    bool memory_too_small; /* a replayed record found no room */
-    bool is_rolled_back;   /* the store failed, and the tables were built anew from what is durable */
+    int64_t replayed_s;      /* the newest time of what was replayed */
+    uint32_t unread_count;   /* tokens that a boot left on the flash (unread.c) */
+    bool is_reading;         /* it has left some, and not all is read and in order */
+    uint32_t unread_ref;     /* the background comes to it next */
+    uint32_t filled_ref;     /* the last that was read */
+    bool reading_failed;     /* nothing is answered any more */
+    bool has_searched;       /* a look-up came while tokens were loose */
+    enum status held_status; /* of changes that were held (held.c): the last that was not STATUS_OK */
+    bool reads_at_once;      /* a boot with scarce memory leaves nothing on the flash */
+    bool memory_too_small;   /* a replayed record found no room */
+    bool is_rolled_back;     /* the store failed, and the tables were built anew from what is durable */
 };
 extern struct service_state service;
 

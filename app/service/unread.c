@@ -3,7 +3,7 @@
  *
  * A boot reads of a token's record the tails of its id and key, and lists them with the place of its frame: the token is
  * loose (token/unread.h). Where a record comes that looks for tokens, all loose ones become unread slots first; so they do in
- * the background after the boot, and one by one where a look-up means them. The whole frame is read when a look-up comes to
+ * the background after the boot, and one by one where a look-up means them. What changes one of them is held meanwhile (held.h). The whole frame is read when a look-up comes to
  * a token of it, or in the background; what must see all tokens (lists, limits, bulk revocation) has all of them read first.
  * Changes that a boot meets (revoked, consumed, ...) wait in the slot's text until the token is read; so in every order a
  * token comes to what a replay of everything would have made of it.
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "service/held.h"
 #include "service/state.h"
 #include "token/unread.h"
 
@@ -24,6 +25,18 @@ static bool is_at(const struct token *slot, const struct store_record *record)
 {
     return slot->family == TOKEN_UNREAD && slot->created_s == record->place &&
            slot->updated_s == record->index;
+}
+
+/* What it would answer now might not be true. */
+static void heed(enum status status)
+{
+    if (status != STATUS_OK && !service.reading_failed) {
+        service.reading_failed = true;
+        if (service.memory_too_small) {
+            say_memory_is_short();
+        }
+        store_stop_answering();
+    }
 }
 
 /* ---- what a boot meets ---- */
@@ -86,6 +99,9 @@ static void tie_newest(void)
     for (size_t i = 0; i < count; i++) {
         drop(stale[i]);
     }
+    if (!tokens_any_loose(&service.tables)) {
+        held_apply_all();
+    }
 }
 
 void unread_settle(void)
@@ -96,7 +112,7 @@ void unread_settle(void)
 }
 
 /* The newest of these takes the place of all others. False: none is loose. */
-static bool bring_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
+static bool tie_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
 {
     struct tables *tables = &service.tables;
     uint32_t newest = tokens_loose_before(tables, tables->loose_end, TAIL_OF_ID, tail);
@@ -111,6 +127,13 @@ static bool bring_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
         unread_settle(); /* no room beside: each in its own place */
     }
     return true;
+}
+
+/* False: all is as it was. */
+static bool bring_by_id(const uint8_t tail[TOKEN_TAIL_BYTES])
+{
+    bool tied = tie_by_id(tail);
+    return held_apply(tail) || tied;
 }
 
 static bool bring_same(uint32_t ref)
@@ -141,6 +164,7 @@ void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES])
     } else {
         bring_by_key(tail);
     }
+    heed(service.held_status);
 }
 
 /* Where memory is scarce, what is past has to go before the next comes: from here on tokens are read as they come. */
@@ -183,6 +207,7 @@ static enum status meet_some(const struct store_record *records, size_t count)
             return STATUS_DAMAGED;
         }
         describe(&records[i], &tokens[i]);
+        held_forget(tokens[i].tails);
     }
     bool has_made_room = false;
     for (size_t done = 0; done < count;) {
@@ -245,6 +270,7 @@ bool unread_is_gone(const struct uuid *user)
 
 void unread_start(void)
 {
+    held_start();
     gone_count = 0;
 }
 
@@ -361,6 +387,7 @@ enum status unread_read(void)
 {
     enum status status = service.reading_failed ? STATUS_IO : STATUS_OK;
     unread_settle();
+    status = status == STATUS_OK ? service.held_status : status;
     while (service.unread_count > 0 && status == STATUS_OK) {
         status = read_next();
     }
@@ -378,18 +405,6 @@ enum status service_read_all(void)
     }
     service.is_reading = false;
     return check_replay();
-}
-
-/* What it would answer now might not be true. */
-static void heed(enum status status)
-{
-    if (status != STATUS_OK && !service.reading_failed) {
-        service.reading_failed = true;
-        if (service.memory_too_small) {
-            say_memory_is_short();
-        }
-        store_stop_answering();
-    }
 }
 
 void unread_fetch(uint32_t ref)
@@ -421,6 +436,7 @@ bool service_read_some(void)
     }
     if (tokens_any_loose(&service.tables)) {
         tie_newest();
+        heed(service.held_status);
     } else if (service.unread_count > 0) {
         heed(read_next());
     } else {

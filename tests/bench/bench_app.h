@@ -4,6 +4,7 @@
  * measures no calls. Boot options choose what it does:
  *
  *   bench=fill|replay|lookup|amplify|stall|creates   count=N (tokens)   table=BYTES (of the token table)
+ *   changes=N (fill: revocations behind the tokens)
  *   live=PERCENT (amplify, stall: of the store's capacity)    cold=PERCENT (amplify: of the live part)
  *   turns=N (stall: of one series)    series=N (stall)    group=N (stall: records of a flush)
  *

@@ -162,6 +162,20 @@ static void fill(uint64_t count, char (*pairs)[BENCH_PAIR_BYTES])
 
 /* ---- what is measured ---- */
 
+/* Every so-manieth token is revoked: as many records behind those of the tokens. */
+static void revoke_some(uint64_t changes, uint64_t count)
+{
+    for (uint64_t i = 0; i < changes; i++) {
+        struct token_view token;
+        bool already;
+        uint32_t ref = (uint32_t)(2 + i * (count / changes)); /* 1 is the root's */
+        bench_expect(service_revoke(&root, ref, BYTES_LITERAL("no longer needed"), &already, &token) ==
+                         STATUS_OK,
+                     "revocation");
+    }
+    bench_flush();
+}
+
 /* A store with `count` tokens, and what of the table they take. */
 static void bench_fill(void)
 {
@@ -170,6 +184,7 @@ static void bench_fill(void)
     uint64_t begin_ns = bench_clock_ns();
     fill(count, NULL);
     bench_say("create_ns", (bench_clock_ns() - begin_ns) / count);
+    revoke_some(bench_option("changes", 0), count);
     bench_say("table_bytes", table.size);
     bench_say("table_used_bytes", table.size - pool_gap_bytes(&service.tables.pool));
     struct store_stats stats;

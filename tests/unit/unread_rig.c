@@ -58,6 +58,17 @@ void left_look_up(size_t i, struct token_view *view)
     assert_int_equal(service_find(left.tenant_ref, TOKEN_PLATFORM, &left.made[i].id, view), STATUS_OK);
 }
 
+uint32_t left_loose_count(void)
+{
+    return service.tables.loose_end - service.tables.loose_first;
+}
+
+void left_write_what_ties(void)
+{
+    uint32_t user = rig_user("gone@example.org", left.tenant_ref, CAPABILITY_WITHDRAWAL);
+    assert_int_equal(service_delete_user(user), STATUS_OK);
+}
+
 void left_chain_all(void)
 {
     while (tokens_any_loose(&service.tables)) {

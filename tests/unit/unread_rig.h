@@ -34,8 +34,13 @@ enum status left_sign_in(size_t i);
 /* Find token i by its id: it must be there. */
 void left_look_up(size_t i, struct token_view *view);
 
+uint32_t left_loose_count(void);
+
 /* No token is loose after it. */
 void left_chain_all(void);
+
+/* A record for which a boot ties all that is loose: the end of a user. */
+void left_write_what_ties(void);
 
 /* All are listed, in the order in which they were made. */
 void left_expect_all_in_order(void);
