@@ -91,7 +91,7 @@ uint64_t bulk_count(const struct bulk_record *record, size_t *text_bytes);
 
 /* A boot meets the known parts of tokens' records. */
 enum status unread_meet(const struct store_record *records, size_t count) MUST_USE;
-/* Enter all loose ones in the chains: at a replay before anything else happens, later where all are needed. */
+/* Enter all loose ones in the chains: at a replay before what cannot be held (held.h), later where all are needed. */
 void unread_settle(void);
 /* tables.bring */
 void unread_bring(enum token_tail which, const uint8_t tail[TOKEN_TAIL_BYTES]);

@@ -5,9 +5,8 @@
  * requests of one come while the other's are synced, and each sync serves half of them. A short wait after a sync lets
  * the clients that were just answered come back, and the two become one. Where a sync is fast the processor is what
  * limits: each sync costs some of it, and wears the flash, so one begins when there is enough to share it, or when there
- * is nothing else to do and few others are to be expected. Fast is what takes less than serving as many requests does, and what
- * the loop stands still for: nobody comes meanwhile, and everybody waits for it. A
- * lone client never waits.
+ * is nothing else to do and few others are to be expected. Fast is what takes less than serving as many requests does, and
+ * what the loop stands still for: nobody comes meanwhile, and everybody waits for it. A lone client never waits.
  *
  * Asked only while no flush is under way: what comes meanwhile is gathered anyway.
  *

@@ -135,6 +135,26 @@ static void tokens_may_follow(void **state)
     expect_the_changes();
 }
 
+/* The tokens are in the chains, by what stands behind them; then a loose one, then the changes. One of the same frame has
+ * them read before any change of theirs is applied. */
+static void the_chained_are_changed_too(void **state)
+{
+    (void)state;
+    char header[256];
+    struct caller caller;
+    struct token_view token;
+    left_write_what_ties();
+    rig_platform(left.tenant_ref, PERMISSION_ALL, "later", header, &token);
+    change_some();
+    left_reboot();
+    assert_int_equal(left_loose_count(), 1);
+    assert_int_equal(left_sign_in(11), STATUS_OK);
+    assert_true(service.unread_count < LEFT_COUNT);
+    expect_the_changes();
+    assert_int_equal(left_loose_count(), 1);
+    assert_int_equal(rig_authenticate(header, &caller), STATUS_OK);
+}
+
 /* The token's record as it is now, as compaction would write it. */
 static void write_copy(size_t i)
 {
@@ -249,6 +269,7 @@ int main(void)
         TEST(what_is_found_by_id_first_is_changed_too),
         TEST(reading_all_applies_all),
         TEST(tokens_may_follow),
+        TEST(the_chained_are_changed_too),
         TEST(a_copy_is_not_changed_again),
         TEST(changes_keep_their_order),
         TEST(more_than_can_be_held),
