@@ -166,6 +166,9 @@ static bool edit_text(uint32_t ref, enum field_tag a, enum field_tag b, struct b
             fields_append(&edit, field.tag, field.value);
         }
     }
+    if (edit.size == text.size && added.size == 0) {
+        return true; /* not to another place, where that would split what is free */
+    }
     buffer_append(&edit, added);
     return !buffer_failed(&edit) && edit.size <= TOKEN_TEXT_MAX_BYTES &&
            entity_set_text(&service.tables, MEMO_TOKEN, ref, &token->text, buffer_view(&edit));
@@ -433,6 +436,9 @@ enum status apply_records(const struct store_record *records, size_t count)
     for (size_t i = 0; i < count && status == STATUS_OK;) {
         size_t run = 0;
         service.replayed_s = newest_s(&records[i]);
+        if (!records[i].is_fetched) {
+            unread_mind_room();
+        }
         while (i + run < count && is_to_be_met(&records[i + run])) {
             run++;
         }

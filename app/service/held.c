@@ -8,7 +8,8 @@
 #include "service/state.h"
 #include "token/words.h"
 
-#define BUCKETS 1024 /* a power of 2 */
+#define BUCKETS    1024 /* a power of 2 */
+#define ROOM_BYTES 16   /* of each change that waits, beside its bytes: headers, rounding */
 
 struct change {
     uint8_t tail[TOKEN_TAIL_BYTES];
@@ -58,6 +59,11 @@ static void append(uint16_t at)
         link = &changes[*link].next;
     }
     *link = at;
+}
+
+size_t held_room_bytes(void)
+{
+    return byte_count + change_count * ROOM_BYTES;
 }
 
 /* ---- holding ---- */

@@ -19,6 +19,9 @@
 /* Hold nothing; what was held is wiped. */
 void held_start(void);
 
+/* What of the tables' memory the changes may take until their tokens are read. */
+size_t held_room_bytes(void);
+
 /* Hold this change. False: it must be applied now, after all that is held. */
 bool held_keep(const struct store_record *record) MUST_USE;
 

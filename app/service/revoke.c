@@ -55,7 +55,8 @@ enum status service_revoke(const struct caller *caller, uint32_t token_ref, stru
 
 static bool has_room_to_cut(size_t text_bytes)
 {
-    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, TABLE_REPLAY_MARGIN_BYTES, text_bytes);
+    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL,
+                         TABLE_REPLAY_MARGIN_BYTES + unread_room_bytes(), text_bytes);
 }
 
 /* The cut itself must be kept, so it is refused while there is no room even for what is essential. */

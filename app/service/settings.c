@@ -101,7 +101,8 @@ static bool has_place(struct bytes name)
 
 static bool has_room(void)
 {
-    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL, TABLE_REPLAY_MARGIN_BYTES,
+    return pool_has_room(&service.tables.pool, POOL_ESSENTIAL,
+                         TABLE_REPLAY_MARGIN_BYTES + unread_room_bytes(),
                          SERVICE_SETTING_NAME_MAX + SERVICE_SETTING_MAX_BYTES + 64);
 }
 

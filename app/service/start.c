@@ -82,10 +82,13 @@ enum status check_replay(void)
  * ids are not known: new ones are later than the log. */
 static enum status end_replay(enum status status)
 {
+    if (status == STATUS_OK) {
+        unread_mind_room();
+    }
     if (status == STATUS_OK && unread_is_short_of_room()) {
         status = unread_read();
     }
-    if (status == STATUS_OK && service.held_status != STATUS_OK && !service.memory_too_small) {
+    if (status == STATUS_OK) {
         status = service.held_status;
     }
     if (status == STATUS_OK && service.unread_count > 0) {

@@ -177,6 +177,21 @@ static void make_room(int64_t now_s)
     }
 }
 
+/* Changes that wait take more room than they will in the end: not the reserve, which what follows in the log may need. */
+void unread_mind_room(void)
+{
+    const struct pool *pool = &service.tables.pool;
+    bool has_unread = service.unread_count > 0 && !service.reads_at_once;
+    if (has_unread && !pool_can_promise(pool, 0, pool->reserve_bytes + held_room_bytes())) {
+        make_room(service.replayed_s);
+    }
+}
+
+size_t unread_room_bytes(void)
+{
+    return service.tables.pool.promised_bytes + held_room_bytes();
+}
+
 bool unread_wants_rests(void)
 {
     return service.reads_at_once;
@@ -276,6 +291,7 @@ void unread_start(void)
 
 /* ---- changes that wait ---- */
 
+/* Not in the room that is promised to texts: else these would not fit in the end. */
 static bool add_waiting(struct token *slot, const struct store_record *record)
 {
     static uint8_t bytes[TOKEN_TEXT_MAX_BYTES];
@@ -287,8 +303,8 @@ static bool add_waiting(struct token *slot, const struct store_record *record)
     buffer_append_byte(&waiting, (uint8_t)record->payload.size);
     buffer_append_byte(&waiting, (uint8_t)(record->payload.size >> 8));
     buffer_append(&waiting, record->payload);
-    bool added =
-        !buffer_failed(&waiting) && pool_put_text(pool, POOL_ESSENTIAL, buffer_view(&waiting), &text);
+    bool added = !buffer_failed(&waiting) && pool_can_promise(pool, 0, waiting.size) &&
+                 pool_put_text(pool, POOL_ESSENTIAL, buffer_view(&waiting), &text);
     if (added) {
         pool_free_text(pool, slot->text);
         slot->text = text;
