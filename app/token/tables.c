@@ -8,7 +8,7 @@
 
 /* Of the table for each bucket, or up to twice that: there is one for each token at least, as a second token in a chain
  * costs a look-up as much again. */
-#define TOKEN_BUCKET_BYTES 80
+#define TOKEN_BUCKET_BYTES 76
 #define USERS_SHARE        32 /* of the region */
 #define TENANTS_SHARE      64
 #define MEMO_BUCKETS_SHARE 16 /* of the token buckets */

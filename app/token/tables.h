@@ -12,7 +12,7 @@
  * A boot leaves the last of them *loose*: their slots are reserved, but hold a short list of them (unread.h). Look-ups
  * search it (`bring`) until the background has made slots of all.
  *
- * Memory of one token: the slot (108 bytes), two hash buckets (about 8), the text (24 with a 16-character name).
+ * Memory of one token: the slot (108 bytes), hash buckets (8 to 17), the text (24 with a 16-character name).
  */
 #ifndef JETON_TOKEN_TABLES_H
 #define JETON_TOKEN_TABLES_H
