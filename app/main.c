@@ -289,11 +289,6 @@ static void follow_addresses(void)
         tell_of(list, count);
 }
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t pending_records(void)
 {
     return store_newest() - store_durable();

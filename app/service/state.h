@@ -108,7 +108,8 @@ bool unread_is_gone(const struct uuid *user);
 void unread_start(void);
 /* It is read: fill the slot. */
 enum status unread_fill(uint32_t ref, const struct token *token, const struct store_record *record) MUST_USE;
-/* At a replay, before each record and at its end: where it is tight all that is unread is read, and from here on tokens as they come. */
+/* At a replay, before each record and at its end: where it is tight all that is unread is read, and from here on tokens as
+ * they come. */
 void unread_mind_room(void);
 /* What of the tables' memory is needed for those that are unread, and must be left by verbs that go into the reserve. */
 size_t unread_room_bytes(void);

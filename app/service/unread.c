@@ -3,8 +3,9 @@
  *
  * A boot reads of a token's record the tails of its id and key, and lists them with the place of its frame: the token is
  * loose (token/unread.h). Where a record comes that looks for tokens, all loose ones become unread slots first; so they do in
- * the background after the boot, and one by one where a look-up means them. What changes one of them is held meanwhile (held.h). The whole frame is read when a look-up comes to
- * a token of it, or in the background; what must see all tokens (lists, limits, bulk revocation) has all of them read first.
+ * the background after the boot, and one by one where a look-up means them. What changes one of them is held meanwhile
+ * (held.h). The whole frame is read when a look-up comes to a token of it, or in the background; what must see all tokens
+ * (lists, limits, bulk revocation) has all of them read first.
  * Changes that a boot meets (revoked, consumed, ...) wait in the slot's text until the token is read; so in every order a
  * token comes to what a replay of everything would have made of it.
  */

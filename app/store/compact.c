@@ -89,6 +89,7 @@ static enum status relocate_record(const struct store_record *record, uint8_t fl
     uint64_t before = store_state.newest_record;
     compaction->is_relocating = true;
     enum status status = store_state.owner.relocate(record);
+    assert(status != STATUS_NOT_FOUND); /* that is the end of a frame */
     compaction->is_relocating = false;
     uint64_t appended = store_state.newest_record - before;
     store_state.stats.relocated_count += appended;

@@ -5,11 +5,6 @@
 
 #include "limits.h"
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void begin(struct gather *gather, uint64_t pending, uint64_t now_ns)
 {
     /* What came during the flush, and again those that it answered. */

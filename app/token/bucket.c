@@ -5,11 +5,6 @@
 
 #include <assert.h>
 
-static uint64_t min_u64(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 static uint64_t left_us(uint64_t until_us, uint64_t now_us)
 {
     return until_us > now_us ? until_us - now_us : 0;

@@ -64,6 +64,14 @@ static void change_some(void)
     service_stop();
 }
 
+/* None of the tokens gets a slot for its change. */
+static void change_some_and_reboot(void)
+{
+    change_some();
+    left_reboot();
+    assert_int_equal(left_loose_count(), LEFT_COUNT);
+}
+
 static void expect_the_changes(void)
 {
     struct token_view view;
@@ -83,9 +91,7 @@ static void expect_the_changes(void)
 static void a_change_leaves_all_loose(void **state)
 {
     (void)state;
-    change_some();
-    left_reboot();
-    assert_int_equal(left_loose_count(), LEFT_COUNT);
+    change_some_and_reboot();
     expect_the_changes(); /* while the others still are */
     assert_int_equal(left_loose_count(), LEFT_COUNT);
 }
@@ -93,9 +99,7 @@ static void a_change_leaves_all_loose(void **state)
 static void the_background_applies_all(void **state)
 {
     (void)state;
-    change_some();
-    left_reboot();
-    assert_int_equal(left_loose_count(), LEFT_COUNT);
+    change_some_and_reboot();
     left_chain_all();
     expect_the_changes();
 }
@@ -104,8 +108,7 @@ static void what_is_found_by_id_first_is_changed_too(void **state)
 {
     (void)state;
     struct token_view view;
-    change_some();
-    left_reboot();
+    change_some_and_reboot();
     left_look_up(10, &view);
     assert_int_equal(view.state, TOKEN_REVOKED);
     expect_the_changes();
@@ -114,8 +117,7 @@ static void what_is_found_by_id_first_is_changed_too(void **state)
 static void reading_all_applies_all(void **state)
 {
     (void)state;
-    change_some();
-    left_reboot();
+    change_some_and_reboot();
     assert_int_equal(service_read_all(), STATUS_OK);
     expect_the_changes();
 }
